@@ -1,0 +1,83 @@
+// Package engine is the delivery core of a node, free of I/O: given a record and what is stored
+// about it, it decides what to do, and given a handler's outcome, what to commit. Adapters fetch,
+// call and commit; the same decisions therefore hold on every backend and can be driven step by step.
+package engine
+
+import (
+	"context"
+	"time"
+
+	"github.com/omninode-ai/omninode/onex/event"
+)
+
+// Emission is a message a handler wants sent once its input is committed.
+type Emission struct {
+	Class event.Class
+	Type  event.Ref
+	Key   string // partition key
+	Data  []byte // JSON
+}
+
+// Call is what a handler is given.
+type Call struct {
+	Event          event.Envelope
+	IdempotencyKey string // stable over every attempt and redelivery of this input
+	Attempt        int    // 1 for the first
+	From, To       string // states of the machine (reducer); "" elsewhere
+	State          []byte // JSON state of the key (reducer, orchestrator); nil for a new key
+	Timer          string // name of the timer that fired (orchestrator); "" for an event
+}
+
+// Outcome is what a handler returns. If Err is set the rest is ignored.
+type Outcome struct {
+	Emissions []Emission
+	State     []byte  // new JSON state of the key (reducer, orchestrator)
+	Timers    []Timer // all timers of the key from now on (orchestrator)
+	Err       error
+}
+
+// Timer asks to call the handler again with Call.Timer = Name when After has passed.
+type Timer struct {
+	Name  string
+	After time.Duration
+}
+
+// Handler turns a call into an outcome. It must be safe for concurrent use with different keys.
+type Handler func(ctx context.Context, c Call) Outcome
+
+// Input is one message type a node handles.
+type Input struct {
+	Type           event.Ref
+	Class          event.Class
+	Emits          []event.Ref   // what handling it may emit
+	IdempotencyKey string        // property of the payload; "" is the envelope's id
+	Timeout        time.Duration // of one attempt; 0 is the default
+	Retry          RetryPolicy
+}
+
+// Topic returns the topic the input arrives on.
+func (in Input) Topic() event.Topic { return event.Topic{Class: in.Class, Ref: in.Type} }
+
+// RetryPolicy bounds the attempts at one input.
+type RetryPolicy struct {
+	Attempts int           // in total; 0 is 1
+	First    time.Duration // delay before the second attempt, doubled for each further one
+	Max      time.Duration // bound of the delay
+	HaltKey  bool          // when attempts end: keep the key halted instead of dead-lettering
+}
+
+// Machine is the declared state machine of a reducer.
+type Machine struct {
+	Initial     string
+	Final       []string
+	Transitions []Transition
+}
+
+// Transition moves a key from one of From to To.
+type Transition struct {
+	Input event.Ref
+	From  []string
+	To    string
+	Emits []event.Ref
+	Early time.Duration // how long an input that comes too early is parked; 0: not at all
+}
