@@ -1,0 +1,69 @@
+# OmniNode. `make` lists the targets; everything needs only Go, `make pipeline` also Docker.
+SHELL       := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+NODES ?= nodes
+CASES ?=
+BREAK ?=
+FUZZ  ?= 5s
+
+# The race detector needs cgo. Where it is missing the tests run without and say so.
+RACE := $(shell test "$$(go env CGO_ENABLED)" = 1 && echo -race)
+LINT := go tool -modfile=tools/go.mod golangci-lint
+
+.PHONY: help
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z][a-z0-9-]*:.*## / {printf "  \033[1m%-10s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: e2e
+e2e: build ## run the shop's scenarios on embedded backends (seconds, no Docker)
+	@bin/omninode e2e --on embedded $(if $(CASES),--cases $(CASES))
+
+.PHONY: test
+test: verify unit e2e ## everything that needs only Go: generated files, unit and conformance tests, scenarios
+
+.PHONY: unit
+unit: ## unit and conformance tests, with the race detector where cgo is available
+	@test -n "$(RACE)" || echo "note: no C compiler found, running without the race detector"
+	@go test $(RACE) -timeout 10m ./... | { grep -v 'no test files' || true; }
+
+.PHONY: pipeline
+pipeline: build ## the whole pipeline on real Vault, Consul, Kafka and Postgres, through Dagger (BREAK=vault|consul|kafka|postgres|handler must fail)
+	@bin/omninode e2e --on real $(if $(CASES),--cases $(CASES)) $(if $(BREAK),--break $(BREAK))
+
+.PHONY: generate
+generate: build ## regenerate the nodes from their contracts
+	@bin/omninode generate --nodes $(NODES)
+
+.PHONY: verify
+verify: build ## prove that the contracts are valid and the generated files are up to date
+	@bin/omninode validate $(NODES)
+	@bin/omninode generate --nodes $(NODES) --check
+
+.PHONY: build
+build: ## build bin/omninode
+	@go build -o bin/omninode ./cmd/omninode
+
+.PHONY: lint
+lint: ## format check and linters, including the direction of dependencies
+	@$(LINT) run ./...
+
+.PHONY: bench
+bench: ## benchmarks, without tests
+	@go test -run '^$$' -bench . -benchmem ./... | { grep -v -e 'no test files' -e '^PASS$$' || true; }
+
+.PHONY: fuzz
+fuzz: ## fuzz every fuzz target for FUZZ (5s) each
+	@grep -rl --include='*_test.go' '^func Fuzz' . | xargs -r -n1 dirname | sort -u | while read -r dir; do \
+	  grep -ho '^func Fuzz[A-Za-z0-9_]*' "$$dir"/*_test.go | awk '{print $$2}' | while read -r f; do \
+	    echo "== $$dir $$f"; go test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZ) "$$dir"; done; done
+
+.PHONY: doctor
+doctor: build ## check this machine and say what each missing thing costs
+	@bin/omninode doctor
+
+.PHONY: clean
+clean: ## remove built files, reports and embedded data
+	@rm -rf bin out .omninode
