@@ -1,0 +1,73 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"io"
+
+	"github.com/spf13/cobra"
+)
+
+// app is the outside world of a command.
+type app struct {
+	env    func(string) (string, bool) // like os.LookupEnv
+	stdout io.Writer                   // results
+	stderr io.Writer                   // progress and errors
+	nodes  string                      // --nodes: the folder of the fleet's contracts
+}
+
+// run executes one command line and returns the exit code of the process.
+func run(ctx context.Context, args []string, env func(string) (string, bool), stdout, stderr io.Writer) int {
+	a := &app{env: env, stdout: stdout, stderr: stderr}
+	root := newRootCommand(a)
+	root.SetArgs(args)
+	err := root.ExecuteContext(ctx)
+	if err != nil && ctx.Err() != nil && errors.Is(err, context.Canceled) {
+		err = &failure{Exit: exitInterrupted, Code: codeInterrupted, Err: errors.New("interrupted")}
+	}
+	return a.report(err)
+}
+
+// Groups of commands in the help.
+const (
+	groupWrite = "write"
+	groupRun   = "run"
+	groupShip  = "ship"
+)
+
+func newRootCommand(a *app) *cobra.Command {
+	root := &cobra.Command{
+		Use:   "omninode",
+		Short: "From a contract to a running, registered, observable node",
+		Long: "omninode turns a contract (YAML) into a running, registered, observable event-driven service,\n" +
+			"and proves it on the real backends before it ships.",
+		Version:       version().String(),
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Args:          cobra.NoArgs,
+	}
+	root.SetOut(a.stdout)
+	root.SetErr(a.stderr)
+	root.SetVersionTemplate("omninode {{.Version}}\n")
+	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return usage(c, err) })
+	root.CompletionOptions.HiddenDefaultCmd = true
+	root.PersistentFlags().StringVar(&a.nodes, "nodes", "nodes", "folder that holds one folder per node")
+	root.AddGroup(
+		&cobra.Group{ID: groupWrite, Title: "Write nodes:"},
+		&cobra.Group{ID: groupRun, Title: "Run them:"},
+		&cobra.Group{ID: groupShip, Title: "Ship them:"},
+	)
+	group(root, groupWrite)
+	group(root, groupRun)
+	group(root, groupShip)
+	root.AddCommand(newVersionCommand(a))
+	return root
+}
+
+// group adds commands to root under one heading of its help.
+func group(root *cobra.Command, id string, commands ...*cobra.Command) {
+	for _, c := range commands {
+		c.GroupID = id
+		root.AddCommand(c)
+	}
+}
