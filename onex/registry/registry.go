@@ -54,6 +54,7 @@ type Instance struct {
 	Port    int
 	Tags    []string
 	Meta    map[string]string // complete: overflowed values are fetched and their hash is checked
+	MetaErr error             // why an overflowed value could not be used; Meta then holds its digest
 	Passing bool              // every check passes
 	Output  string            // of the checks that do not pass, or of the last one
 }
