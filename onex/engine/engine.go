@@ -16,6 +16,15 @@ type Emission struct {
 	Type  event.Ref
 	Key   string // partition key
 	Data  []byte // JSON
+
+	// Position places the message in a workflow; nil inherits the input's.
+	Position *Position
+}
+
+// Position is a step of a workflow's instance, carried by commands and copied to their answers.
+type Position struct {
+	WorkflowID string // "<orchestrator>:<key>"; "" is no workflow
+	StepID     string
 }
 
 // Call is what a handler is given.

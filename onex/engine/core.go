@@ -1,0 +1,332 @@
+package engine
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/omninode-ai/omninode/onex/event"
+)
+
+// Config describes a node to its delivery core.
+type Config struct {
+	Node    string
+	Inputs  []Input
+	Machine *Machine // reducer
+
+	// Pure says that a failed input is dead-lettered without another attempt (compute).
+	Pure bool
+	// Workflow is the command that starts an instance (orchestrator). A key's state then belongs to
+	// the workflow an event names, and timers call the route of this command.
+	Workflow event.Ref
+	// Outputs is what a timer may emit (orchestrator).
+	Outputs []event.Ref
+	// Random returns a number in [0, 1) for jitter; default math/rand.
+	Random func() float64
+}
+
+// Core makes a node's delivery decisions. It is immutable and safe for concurrent use.
+type Core struct {
+	cfg     Config
+	inputs  map[string]Input // by topic
+	machine *machine
+}
+
+// New returns the core of a node.
+func New(cfg Config) (*Core, error) {
+	c := &Core{cfg: cfg, inputs: make(map[string]Input, len(cfg.Inputs))}
+	if cfg.Random == nil {
+		c.cfg.Random = rand.Float64
+	}
+	for _, in := range cfg.Inputs {
+		topic := in.Topic().String()
+		if _, dup := c.inputs[topic]; dup {
+			return nil, fmt.Errorf("node %s: input %s is declared twice", cfg.Node, in.Type)
+		}
+		c.inputs[topic] = in
+	}
+	if cfg.Machine != nil {
+		c.machine = newMachine(cfg.Machine)
+	}
+	return c, nil
+}
+
+// Topics returns the topics the node consumes, sorted.
+func (c *Core) Topics() []string {
+	topics := make([]string, 0, len(c.inputs))
+	for t := range c.inputs {
+		topics = append(topics, t)
+	}
+	slices.Sort(topics)
+	return topics
+}
+
+// Open decodes a fetched record. A record that cannot be decoded yields an item that Admit turns
+// into a dead letter.
+func (c *Core) Open(r Record) Item {
+	it := Item{Record: r, Attempt: 1}
+	in, ok := c.inputs[r.Topic]
+	if !ok {
+		it.fault = faultf(WrongType, "node %s handles nothing on topic %s", c.cfg.Node, r.Topic)
+		return it
+	}
+	it.Input = in
+	e, err := event.Decode(r.Headers, r.Value)
+	it.Event = e
+	switch {
+	case err != nil:
+		it.fault = &fault{Malformed, err}
+	case e.Type != in.Type:
+		it.fault = faultf(WrongType, "topic %s carries %s, but the record is a %s", r.Topic, in.Type, e.Type)
+	case !json.Valid(e.Data):
+		it.fault = faultf(Malformed, "payload of %s is not JSON", e.Type)
+	default:
+		it.IdempotencyKey, it.fault = idempotencyKey(in, e)
+		it.StateKey = c.stateKey(e)
+	}
+	return it
+}
+
+// Reopen decodes a parked record for its next attempt.
+func (c *Core) Reopen(p Parked) Item {
+	it := c.Open(p.Record)
+	it.Parked, it.Attempt = &p, p.Attempts+1
+	return it
+}
+
+// Fire returns the item of a timer that is due.
+func (c *Core) Fire(f Fired) Item {
+	id := event.DeriveID(f.Cause.ID, c.cfg.Node+"#"+f.Name, event.Ref{}, 0)
+	e := event.Envelope{
+		ID: id, Source: event.Source(c.cfg.Node), Type: c.cfg.Workflow, Subject: f.Name,
+		CorrelationID: f.Cause.CorrelationID, CausationID: f.Cause.ID, PartitionKey: f.Key,
+		WorkflowID: f.Cause.WorkflowID, StepID: f.Cause.StepID,
+		TraceParent: f.Cause.TraceParent, TraceState: f.Cause.TraceState,
+	}
+	in := c.inputs[event.Topic{Class: event.Command, Ref: c.cfg.Workflow}.String()]
+	in.Emits = c.cfg.Outputs
+	return Item{Timer: &f, Event: e, Input: in, IdempotencyKey: id, StateKey: f.Key, Attempt: f.Attempts + 1}
+}
+
+// stateKey returns the key of the state an event belongs to: its partition key, or the instance its
+// workflow id names if that is one of this node.
+func (c *Core) stateKey(e event.Envelope) string {
+	switch {
+	case c.machine != nil:
+		return e.PartitionKey
+	case c.cfg.Workflow.IsZero():
+		return ""
+	case e.Type == c.cfg.Workflow:
+		return e.PartitionKey
+	}
+	if key, mine := strings.CutPrefix(e.WorkflowID, c.cfg.Node+":"); mine {
+		return key
+	}
+	return e.PartitionKey
+}
+
+func idempotencyKey(in Input, e event.Envelope) (string, *fault) {
+	if in.IdempotencyKey == "" {
+		return e.ID, nil
+	}
+	var object map[string]json.RawMessage
+	if err := json.Unmarshal(e.Data, &object); err != nil {
+		return "", faultf(Invalid, "payload of %s is not an object", e.Type)
+	}
+	raw := object[in.IdempotencyKey]
+	var text string
+	if err := json.Unmarshal(raw, &text); err == nil && text != "" {
+		return text, nil
+	}
+	var number json.Number
+	if err := json.Unmarshal(raw, &number); err == nil && number != "" {
+		return number.String(), nil
+	}
+	return "", faultf(Invalid, "payload of %s: idempotency key %q is missing", e.Type, in.IdempotencyKey)
+}
+
+// Verdict says what to do with an item.
+type Verdict int
+
+// The verdicts.
+const (
+	Skip   Verdict = iota + 1 // a duplicate
+	Queue                     // park behind an earlier record of its key
+	Wait                      // park until the machine's state takes it
+	Refuse                    // dead letter
+	Handle                    // call the handler with Decision.Call
+)
+
+// Decision is Admit's answer.
+type Decision struct {
+	Verdict Verdict
+	Call    Call // for Handle
+
+	fault *fault
+	emits []event.Ref
+	next  time.Time // for Wait
+}
+
+// Admit decides what to do with an item, given what the store knows about it.
+func (c *Core) Admit(it Item, v View, now time.Time) Decision {
+	switch {
+	case it.fault != nil:
+		return Decision{Verdict: Refuse, fault: it.fault}
+	case v.Seen:
+		return Decision{Verdict: Skip}
+	case v.Behind && it.Parked == nil && it.Timer == nil:
+		return Decision{Verdict: Queue}
+	}
+	d := Decision{Verdict: Handle, emits: it.Input.Emits, Call: Call{
+		Event: it.Event, IdempotencyKey: it.IdempotencyKey, Attempt: it.Attempt, State: v.State.Data,
+	}}
+	if it.Timer != nil {
+		d.Call.Timer = it.Timer.Name
+	}
+	if c.machine == nil {
+		return d
+	}
+	return c.move(it, v, now, d)
+}
+
+// move applies the machine: the transition to take, a wait for one, or a refusal.
+func (c *Core) move(it Item, v View, now time.Time, d Decision) Decision {
+	state := c.machine.state(v.State)
+	if t, ok := c.machine.transition(it.Event.Type, state); ok {
+		d.Call.From, d.Call.To, d.emits = state, t.To, t.Emits
+		return d
+	}
+	wait := c.machine.early(it.Event.Type, state)
+	if wait == 0 {
+		return Decision{Verdict: Refuse, fault: faultf(IllegalTransition,
+			"%s is not allowed in state %q of key %q", it.Event.Type, state, it.StateKey)}
+	}
+	waited := now.Sub(earlySince(it, now))
+	if waited >= wait {
+		return Decision{Verdict: Refuse, fault: faultf(Timeout,
+			"%s came early: key %q was still in state %q after %s", it.Event.Type, it.StateKey, state, wait)}
+	}
+	return Decision{Verdict: Wait, next: now.Add(min(recheck(waited), wait-waited))}
+}
+
+// recheck returns when to look at an early record again if nothing wakes it: a commit of its key
+// does, but not one that overlapped its parking.
+func recheck(waited time.Duration) time.Duration {
+	return min(max(waited, 100*time.Millisecond), 2*time.Second)
+}
+
+// earlySince returns when an early record began to wait; time behind another record does not count.
+func earlySince(it Item, now time.Time) time.Time {
+	if it.Parked != nil && it.Parked.Reason == Early {
+		return it.Parked.Since
+	}
+	return now
+}
+
+func since(it Item, now time.Time) time.Time {
+	if it.Parked != nil {
+		return it.Parked.Since
+	}
+	return now
+}
+
+// Settle decides what to commit. out is the handler's outcome if the verdict was Handle, else it is
+// ignored.
+func (c *Core) Settle(it Item, v View, d Decision, out Outcome, now time.Time) Commit {
+	switch d.Verdict {
+	case Skip:
+		return Commit{Item: it, Result: Duplicate}
+	case Queue:
+		return Commit{Item: it, Result: Waiting, Park: &Park{Reason: Behind, Since: now}}
+	case Wait:
+		p := &Park{Reason: Early, Since: earlySince(it, now), Attempts: it.Attempt - 1, Next: d.next}
+		return Commit{Item: it, Result: Waiting, Park: p}
+	case Refuse:
+		return c.bury(it, d.fault, it.Attempt-1, now)
+	case Handle:
+	}
+	if out.Err == nil {
+		out.Err = c.checkEmissions(d.emits, out.Emissions)
+	}
+	if out.Err != nil {
+		return c.fail(it, out.Err, now)
+	}
+	return c.succeed(it, v, d, out, now)
+}
+
+func (c *Core) checkEmissions(declared []event.Ref, emissions []Emission) error {
+	for _, em := range emissions {
+		switch {
+		case !slices.Contains(declared, em.Type):
+			return Permanent(fmt.Errorf("emission %s is not declared for this input", em.Type))
+		case em.Key == "":
+			return Permanent(fmt.Errorf("emission %s has an empty key", em.Type))
+		case !json.Valid(em.Data):
+			return Permanent(fmt.Errorf("emission %s is not JSON", em.Type))
+		}
+	}
+	return nil
+}
+
+func (c *Core) succeed(it Item, v View, d Decision, out Outcome, now time.Time) Commit {
+	commit := Commit{Item: it, Result: Handled, Inbox: it.Timer == nil}
+	if out.State != nil || c.machine != nil {
+		commit.State = &StateWrite{Key: it.StateKey, Expect: v.State.Version, Machine: d.Call.To, Data: out.State}
+		commit.Timers = timers(it.Event, out.Timers, now)
+	}
+	for i, em := range out.Emissions {
+		commit.Outbox = append(commit.Outbox, c.message(it.Event, em, i, now))
+	}
+	return commit
+}
+
+func (c *Core) message(cause event.Envelope, em Emission, ordinal int, now time.Time) Outgoing {
+	e := cause.Effect(c.cfg.Node, em.Type, ordinal, em.Key, em.Data, now)
+	if em.Position != nil {
+		e.WorkflowID, e.StepID = em.Position.WorkflowID, em.Position.StepID
+	}
+	topic := event.Topic{Class: em.Class, Ref: em.Type}
+	return Outgoing{Topic: topic.String(), Key: em.Key, Headers: e.Headers(), Value: em.Data}
+}
+
+func timers(cause event.Envelope, set []Timer, now time.Time) *[]TimerWrite {
+	writes := make([]TimerWrite, 0, len(set))
+	for _, t := range set {
+		writes = append(writes, TimerWrite{Name: t.Name, Due: now.Add(t.After), Cause: TimerCause{
+			ID: cause.ID, CorrelationID: cause.CorrelationID, WorkflowID: cause.WorkflowID, StepID: cause.StepID,
+			TraceParent: cause.TraceParent, TraceState: cause.TraceState,
+		}})
+	}
+	return &writes
+}
+
+// fail settles a handler's error: another attempt, a dead letter, or a halted key.
+func (c *Core) fail(it Item, err error, now time.Time) Commit {
+	policy := it.Input.Retry
+	class, final := classOf(err)
+	switch {
+	case it.Timer != nil: // has no topic to be dead-lettered to: it fires until it succeeds
+		return Commit{Item: it, Result: Retried, Err: err, Again: now.Add(policy.Delay(it.Attempt, c.cfg.Random()))}
+	case !final && c.cfg.Pure:
+		class, final = PermanentFailure, true
+	case !final && it.Attempt >= max(policy.Attempts, 1):
+		class, final = Exhausted, true
+	}
+	if final && policy.HaltKey && (class == Exhausted || class == PermanentFailure) {
+		p := &Park{Reason: Halted, Attempts: it.Attempt, Since: since(it, now)}
+		return Commit{Item: it, Result: KeyHalted, Class: class, Err: err, Park: p}
+	}
+	if final {
+		return c.bury(it, &fault{class, err}, it.Attempt, now)
+	}
+	delay := policy.Delay(it.Attempt, c.cfg.Random())
+	if after, ok := errors.AsType[*retryAfterError](err); ok {
+		delay = after.after
+	}
+	p := &Park{Reason: Retry, Attempts: it.Attempt, Since: since(it, now), Next: now.Add(delay)}
+	return Commit{Item: it, Result: Retried, Err: err, Park: p}
+}

@@ -1,0 +1,66 @@
+package engine
+
+import (
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/omninode-ai/omninode/onex/event"
+)
+
+// The headers a dead letter has besides those of the record it was.
+const (
+	dlqPrefix = "onex_dlq_"
+
+	HeaderTopic     = dlqPrefix + "topic"
+	HeaderPartition = dlqPrefix + "partition"
+	HeaderOffset    = dlqPrefix + "offset"
+	HeaderNode      = dlqPrefix + "node"
+	HeaderClass     = dlqPrefix + "class"
+	HeaderError     = dlqPrefix + "error"
+	HeaderAttempts  = dlqPrefix + "attempts"
+	HeaderTime      = dlqPrefix + "time"
+)
+
+const maxErrorText = 1 << 10
+
+// bury dead-letters an item: its record as it was, and headers that say where it came from and why
+// it could not be handled. It leaves no inbox row, so that a replay is not taken for a duplicate.
+func (c *Core) bury(it Item, f *fault, attempts int, now time.Time) Commit {
+	r := it.Record
+	headers := make([]event.Header, 0, len(r.Headers)+8)
+	for _, h := range r.Headers {
+		if !strings.HasPrefix(h.Key, dlqPrefix) { // of an earlier burial
+			headers = append(headers, h)
+		}
+	}
+	add := func(key, value string) {
+		headers = append(headers, event.Header{Key: key, Value: []byte(value)})
+	}
+	add(HeaderTopic, r.Topic)
+	add(HeaderPartition, strconv.FormatInt(int64(r.Partition), 10))
+	add(HeaderOffset, strconv.FormatInt(r.Offset, 10))
+	add(HeaderNode, c.cfg.Node)
+	add(HeaderClass, string(f.class))
+	add(HeaderError, errorText(f.err))
+	add(HeaderAttempts, strconv.Itoa(attempts))
+	add(HeaderTime, now.UTC().Format(time.RFC3339Nano))
+	out := Outgoing{Topic: c.deadLetterTopic(r.Topic), Key: r.Key, Headers: headers, Value: r.Value}
+	return Commit{Item: it, Result: DeadLettered, Class: f.class, Err: f.err, Outbox: []Outgoing{out}}
+}
+
+// deadLetterTopic derives the topic from where the record was found, not from what it says it is.
+func (c *Core) deadLetterTopic(topic string) string {
+	if in, ok := c.inputs[topic]; ok {
+		return event.DeadLetterTopic(c.cfg.Node, in.Type).String()
+	}
+	return event.DeadLetterTopic(c.cfg.Node, event.Ref{Node: c.cfg.Node, Name: "unknown", Version: 1}).String()
+}
+
+func errorText(err error) string {
+	s := strings.ToValidUTF8(err.Error(), "?")
+	if len(s) > maxErrorText {
+		s = strings.ToValidUTF8(s[:maxErrorText], "") + "…"
+	}
+	return s
+}

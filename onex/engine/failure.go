@@ -1,0 +1,90 @@
+package engine
+
+import (
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Class says why an input became a dead letter.
+type Class string
+
+// The classes of dead letters.
+const (
+	Malformed         Class = "malformed"          // no envelope, or a payload that is not JSON
+	WrongType         Class = "wrong_type"         // a message that does not belong on its topic
+	Invalid           Class = "invalid"            // a payload that does not fit its schema
+	PermanentFailure  Class = "permanent"          // the handler said that trying again is useless
+	Exhausted         Class = "exhausted"          // every attempt failed
+	IllegalTransition Class = "illegal_transition" // the machine's state does not take the input
+	Timeout           Class = "timeout"            // an early input waited in vain
+)
+
+// Classified is implemented by errors that make an input a dead letter at once.
+type Classified interface {
+	error
+	DeadLetterClass() Class
+}
+
+// Permanent wraps an error that no further attempt can cure.
+func Permanent(err error) error { return &permanentError{err} }
+
+type permanentError struct{ err error }
+
+func (e *permanentError) Error() string          { return e.err.Error() }
+func (e *permanentError) Unwrap() error          { return e.err }
+func (e *permanentError) DeadLetterClass() Class { return PermanentFailure }
+
+// RetryAfter wraps an error whose next attempt should come after d, in place of the policy's delay.
+// It counts as an attempt.
+func RetryAfter(d time.Duration, err error) error { return &retryAfterError{d, err} }
+
+type retryAfterError struct {
+	after time.Duration
+	err   error
+}
+
+func (e *retryAfterError) Error() string { return e.err.Error() }
+func (e *retryAfterError) Unwrap() error { return e.err }
+
+// fault is an item's way to the dead letters.
+type fault struct {
+	class Class
+	err   error
+}
+
+func faultf(class Class, format string, args ...any) *fault {
+	return &fault{class, fmt.Errorf(format, args...)}
+}
+
+// classOf returns the class of an error that must not be tried again.
+func classOf(err error) (Class, bool) {
+	if c, ok := errors.AsType[Classified](err); ok {
+		return c.DeadLetterClass(), true
+	}
+	return "", false
+}
+
+const (
+	defaultFirst = 200 * time.Millisecond
+	defaultMax   = time.Minute
+)
+
+// Delay returns how long to wait before the attempt after the failed one: First, doubled for each
+// attempt made, at most Max, of which random (in [0, 1)) takes away up to half so that keys which
+// failed together do not return together.
+func (p RetryPolicy) Delay(failed int, random float64) time.Duration {
+	first, limit := p.First, p.Max
+	if first <= 0 {
+		first = defaultFirst
+	}
+	if limit <= 0 {
+		limit = max(defaultMax, first)
+	}
+	d := first
+	for i := 1; i < failed && d < limit; i++ {
+		d *= 2
+	}
+	d = min(d, limit)
+	return d - time.Duration(random*float64(d)/2)
+}

@@ -1,0 +1,218 @@
+package engine
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"time"
+)
+
+// Memory is a Store that forgets everything with the process: for tests that drive the core without
+// a database. It behaves like the real one under every call.
+type Memory struct {
+	mu     sync.Mutex
+	leases map[Partition]Lease
+	inbox  map[inboxKey]bool
+	state  map[string]Stored
+	parked []memoryParked // in order of ID
+	timers []memoryTimer
+	outbox []Outgoing
+	lastID int64
+}
+
+var _ Store = (*Memory)(nil)
+
+type inboxKey struct{ input, key string }
+
+type memoryParked struct {
+	Parked
+	next time.Time
+}
+
+type memoryTimer struct {
+	Fired
+	due time.Time
+}
+
+// NewMemory returns an empty store.
+func NewMemory() *Memory {
+	return &Memory{leases: map[Partition]Lease{}, inbox: map[inboxKey]bool{}, state: map[string]Stored{}}
+}
+
+// Claim implements Store.
+func (m *Memory) Claim(_ context.Context, p Partition) (Lease, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	l := m.leases[p]
+	l.Partition = p
+	l.Epoch++
+	m.leases[p] = l
+	return l, nil
+}
+
+// Position implements Store.
+func (m *Memory) Position(_ context.Context, p Partition) (Lease, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.leases[p], nil
+}
+
+// View implements Store.
+func (m *Memory) View(_ context.Context, it Item) (View, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return View{
+		Seen:   m.inbox[inboxKey{it.Event.Type.String(), it.IdempotencyKey}],
+		Behind: slices.ContainsFunc(m.parked, func(p memoryParked) bool { return sameQueue(p.Record, it.Record) }),
+		State:  m.state[it.StateKey],
+	}, nil
+}
+
+func sameQueue(a, b Record) bool { return a.Topic == b.Topic && a.Key == b.Key }
+
+// Commit implements Store.
+func (m *Memory) Commit(_ context.Context, l Lease, c Commit) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if err := m.check(l, c); err != nil {
+		return err
+	}
+	if c.Item.Timer == nil && c.Item.Parked == nil {
+		l.Next = c.Item.Record.Offset + 1
+		m.leases[l.Partition] = l
+	}
+	if c.Inbox {
+		m.inbox[inboxKey{c.Item.Event.Type.String(), c.Item.IdempotencyKey}] = true
+	}
+	m.settleParked(c)
+	m.settleTimer(c)
+	if c.State != nil {
+		m.writeState(c)
+	}
+	m.outbox = append(m.outbox, c.Outbox...)
+	return nil
+}
+
+func (m *Memory) check(l Lease, c Commit) error {
+	if c.Item.Timer == nil {
+		held := m.leases[l.Partition]
+		if held.Epoch != l.Epoch || c.Item.Parked == nil && held.Next != l.Next {
+			return ErrFenced
+		}
+	}
+	if p := c.Item.Parked; p != nil && !slices.ContainsFunc(m.parked, func(q memoryParked) bool {
+		return q.ID == p.ID && q.Attempts == p.Attempts
+	}) {
+		return ErrConflict
+	}
+	if t := c.Item.Timer; t != nil && !slices.ContainsFunc(m.timers, func(q memoryTimer) bool {
+		return q.Fired == *t
+	}) {
+		return ErrConflict
+	}
+	if c.Inbox && m.inbox[inboxKey{c.Item.Event.Type.String(), c.Item.IdempotencyKey}] {
+		return ErrConflict
+	}
+	if c.State != nil && m.state[c.State.Key].Version != c.State.Expect {
+		return ErrConflict
+	}
+	return nil
+}
+
+func (m *Memory) settleParked(c Commit) {
+	switch p := c.Item.Parked; {
+	case c.Park != nil && p == nil:
+		m.lastID++
+		m.parked = append(m.parked, memoryParked{next: c.Park.Next, Parked: Parked{
+			ID: m.lastID, Record: c.Item.Record, Reason: c.Park.Reason, Attempts: c.Park.Attempts, Since: c.Park.Since,
+		}})
+	case c.Park != nil:
+		i := slices.IndexFunc(m.parked, func(q memoryParked) bool { return q.ID == p.ID })
+		q := &m.parked[i]
+		q.Reason, q.Attempts, q.Since, q.next = c.Park.Reason, c.Park.Attempts, c.Park.Since, c.Park.Next
+	case p != nil:
+		m.parked = slices.DeleteFunc(m.parked, func(q memoryParked) bool { return q.ID == p.ID })
+		if i := slices.IndexFunc(m.parked, func(q memoryParked) bool { return sameQueue(q.Record, p.Record) }); i >= 0 {
+			m.parked[i].next = time.Unix(0, 1)
+		}
+	}
+}
+
+func (m *Memory) settleTimer(c Commit) {
+	t := c.Item.Timer
+	if t == nil {
+		return
+	}
+	i := slices.IndexFunc(m.timers, func(q memoryTimer) bool { return q.Key == t.Key && q.Name == t.Name })
+	if c.Again.IsZero() {
+		m.timers = slices.Delete(m.timers, i, i+1)
+		return
+	}
+	m.timers[i].Attempts++
+	m.timers[i].due = c.Again
+}
+
+func (m *Memory) writeState(c Commit) {
+	w := c.State
+	m.state[w.Key] = Stored{Version: w.Expect + 1, Machine: w.Machine, Data: w.Data}
+	for i := range m.parked {
+		if m.parked[i].Reason == Early && m.parked[i].Record.Key == w.Key {
+			m.parked[i].next = time.Unix(0, 1)
+		}
+	}
+	if c.Timers != nil {
+		m.setTimers(w.Key, *c.Timers)
+	}
+}
+
+func (m *Memory) setTimers(key string, writes []TimerWrite) {
+	m.timers = slices.DeleteFunc(m.timers, func(t memoryTimer) bool {
+		return t.Key == key && !slices.ContainsFunc(writes, func(w TimerWrite) bool { return w.Name == t.Name })
+	})
+	for _, w := range writes {
+		if !slices.ContainsFunc(m.timers, func(t memoryTimer) bool { return t.Key == key && t.Name == w.Name }) {
+			m.timers = append(m.timers, memoryTimer{Fired{Key: key, Name: w.Name, Cause: w.Cause}, w.Due})
+		}
+	}
+}
+
+// DueParked implements Store.
+func (m *Memory) DueParked(_ context.Context, p Partition, now time.Time, limit int) ([]Parked, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var due []Parked
+	for _, q := range m.parked {
+		mine := q.Record.Topic == p.Topic && q.Record.Partition == p.Number
+		if mine && !q.next.IsZero() && !q.next.After(now) && len(due) < limit {
+			due = append(due, q.Parked)
+		}
+	}
+	return due, nil
+}
+
+// DueTimers implements Store.
+func (m *Memory) DueTimers(_ context.Context, now time.Time, limit int) ([]Fired, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var due []Fired
+	for _, t := range m.timers {
+		if !t.due.After(now) && len(due) < limit {
+			due = append(due, t.Fired)
+		}
+	}
+	return due, nil
+}
+
+// Outbox returns what was committed for sending, in order.
+func (m *Memory) Outbox() []Outgoing {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return slices.Clone(m.outbox)
+}
+
+// State returns the state of a key.
+func (m *Memory) State(key string) Stored {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.state[key]
+}
