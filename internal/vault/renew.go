@@ -1,0 +1,112 @@
+package vault
+
+import (
+	"context"
+	"time"
+
+	"github.com/hashicorp/vault/api"
+)
+
+// Start begins to renew the store's token and to log in again when it ends. It returns at once and
+// may be called again.
+func (s *Store) Start(ctx context.Context) error {
+	s.life.Lock()
+	defer s.life.Unlock()
+	if s.cancel != nil {
+		return nil
+	}
+	ctx, s.cancel = context.WithCancel(ctx)
+	s.done = make(chan struct{})
+	go s.keep(ctx, s.done)
+	return nil
+}
+
+// Stop ends what Start began, waits for it and revokes the store's token. A store that was stopped
+// must not be used.
+func (s *Store) Stop(ctx context.Context) error {
+	s.life.Lock()
+	defer s.life.Unlock()
+	defer s.client.closeIdle()
+	if s.cancel != nil {
+		s.cancel()
+		select {
+		case <-s.done:
+			s.cancel = nil
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return s.revoke(ctx)
+}
+
+func (s *Store) revoke(ctx context.Context) error {
+	s.mu.Lock()
+	login := s.login
+	s.login = nil
+	s.mu.Unlock()
+	if login == nil {
+		return nil
+	}
+	_, err := s.client.write(ctx, "auth/token/revoke-self", nil)
+	return err
+}
+
+// keep watches one token after the other until ctx ends.
+func (s *Store) keep(ctx context.Context, done chan<- struct{}) {
+	defer close(done)
+	for ctx.Err() == nil {
+		if s.watch(ctx) {
+			continue
+		}
+		s.logInAgain(ctx)
+	}
+}
+
+// watch renews the current token. It returns true when there is a newer one or ctx ended, and false
+// when the token ends, which is the time to log in again.
+func (s *Store) watch(ctx context.Context) bool {
+	s.mu.Lock()
+	login := s.login
+	select {
+	case <-s.fresh: // this is the newest login
+	default:
+	}
+	s.mu.Unlock()
+	w, err := s.client.api.NewLifetimeWatcher(&api.LifetimeWatcherInput{Secret: login})
+	if err != nil {
+		s.log.ErrorContext(ctx, "vault token cannot be watched", "err", err)
+		return false
+	}
+	ended := make(chan struct{})
+	go func() { defer close(ended); w.Start() }()
+	defer func() { w.Stop(); <-ended }()
+	for {
+		select {
+		case <-ctx.Done():
+			return true
+		case <-s.fresh:
+			return true
+		case r := <-w.RenewCh():
+			s.log.DebugContext(ctx, "vault token renewed", "ttl", time.Duration(r.Secret.Auth.LeaseDuration)*time.Second)
+		case err := <-w.DoneCh():
+			s.log.InfoContext(ctx, "vault token ends, logging in again", "err", err)
+			return false
+		}
+	}
+}
+
+// logInAgain tries until it succeeds or ctx ends, with growing pauses of at most 30 s.
+func (s *Store) logInAgain(ctx context.Context) {
+	for pause := time.Second; ; pause = min(2*pause, 30*time.Second) {
+		err := s.logIn(ctx)
+		if err == nil || ctx.Err() != nil {
+			return
+		}
+		s.log.WarnContext(ctx, "vault login failed, trying again", "err", err, "pause", pause)
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(pause):
+		}
+	}
+}
