@@ -107,8 +107,7 @@ func (c *Core) Fire(f Fired) Item {
 		WorkflowID: f.Cause.WorkflowID, StepID: f.Cause.StepID,
 		TraceParent: f.Cause.TraceParent, TraceState: f.Cause.TraceState,
 	}
-	in := c.inputs[event.Topic{Class: event.Command, Ref: c.cfg.Workflow}.String()]
-	in.Emits = c.cfg.Outputs
+	in := Input{Type: c.cfg.Workflow, Emits: c.cfg.Outputs}
 	return Item{Timer: &f, Event: e, Input: in, IdempotencyKey: id, StateKey: f.Key, Attempt: f.Attempts + 1}
 }
 

@@ -1,0 +1,54 @@
+package onex
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/omninode-ai/omninode/onex/engine"
+	"github.com/omninode-ai/omninode/onex/event"
+)
+
+// Permanent marks a handler's error as one that no further attempt can cure: the input becomes a dead
+// letter at once.
+func Permanent(err error) error { return engine.Permanent(err) }
+
+// RetryAfter marks a handler's error as one to be tried again after d, in place of the delay of the
+// input's retry policy. It counts as an attempt.
+func RetryAfter(d time.Duration, err error) error { return engine.RetryAfter(d, err) }
+
+// InvalidInputError says that a payload does not fit its schema. It is permanent.
+type InvalidInputError struct {
+	Type event.Ref
+	Err  error
+}
+
+func (e *InvalidInputError) Error() string { return fmt.Sprintf("payload of %s: %v", e.Type, e.Err) }
+func (e *InvalidInputError) Unwrap() error { return e.Err }
+
+// DeadLetterClass implements engine.Classified.
+func (e *InvalidInputError) DeadLetterClass() engine.Class { return engine.Invalid }
+
+// InvalidOutputError says that a handler emitted a payload that does not fit its schema. It is
+// permanent: a bug of the handler.
+type InvalidOutputError struct {
+	Type event.Ref
+	Err  error
+}
+
+func (e *InvalidOutputError) Error() string { return fmt.Sprintf("emitted %s: %v", e.Type, e.Err) }
+func (e *InvalidOutputError) Unwrap() error { return e.Err }
+
+// DeadLetterClass implements engine.Classified.
+func (e *InvalidOutputError) DeadLetterClass() engine.Class { return engine.PermanentFailure }
+
+// InvalidStateError says that a stored or returned state does not fit its schema. It is permanent.
+type InvalidStateError struct {
+	Key string
+	Err error
+}
+
+func (e *InvalidStateError) Error() string { return fmt.Sprintf("state of key %q: %v", e.Key, e.Err) }
+func (e *InvalidStateError) Unwrap() error { return e.Err }
+
+// DeadLetterClass implements engine.Classified.
+func (e *InvalidStateError) DeadLetterClass() engine.Class { return engine.PermanentFailure }

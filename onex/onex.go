@@ -1,0 +1,166 @@
+// Package onex is the runtime of a node: a generated main hands it the node's description and
+// onex.Main runs it. It starts config → secrets → database → registration → health → consume, and stops in
+// the reverse order on SIGTERM.
+//
+// It is the only place where adapters (Kafka, Postgres, Consul, Vault) are wired, because generated
+// code in a user's module cannot import this module's internal packages.
+package onex
+
+import (
+	"context"
+	"encoding/json"
+
+	"github.com/omninode-ai/omninode/onex/config"
+	"github.com/omninode-ai/omninode/onex/engine"
+	"github.com/omninode-ai/omninode/onex/event"
+)
+
+// Kind says what a node may do and which delivery guarantee it gets.
+type Kind string
+
+// The four kinds of nodes.
+const (
+	Compute      Kind = "compute"      // pure; exactly once through Kafka transactions
+	Effect       Kind = "effect"       // touches the world; inbox, outbox and offset in one Postgres transaction
+	Reducer      Kind = "reducer"      // keyed state with a declared machine
+	Orchestrator Kind = "orchestrator" // multi-step workflows
+)
+
+// Node describes a node to the runtime. Generated code builds it from the contract; all fields but
+// Build are data.
+type Node struct {
+	Name           string
+	Version        string // semantic version
+	Kind           Kind
+	Description    string
+	Capabilities   []string
+	ContractSHA256 string
+	Inputs         []engine.Input
+	Outputs        []Output         // everything the node may send
+	Settings       []config.Setting // config and secrets
+	Machine        *engine.Machine  // reducer
+	Workflow       *Workflow        // orchestrator
+
+	// Build wires the handlers once the settings are resolved.
+	Build func(ctx context.Context, values *config.Values) (Routes, error)
+}
+
+// Output is a message type a node may send. Owned ones are its events, the others commands of other
+// nodes.
+type Output struct {
+	Type  event.Ref
+	Class event.Class
+}
+
+// Routes maps each input of a node to its handler. The runtime refuses to start when an input has
+// no route or a route has no input.
+type Routes map[event.Ref]engine.Handler
+
+// Input is what a handler is given: the decoded and validated payload with its envelope.
+type Input[T any] struct {
+	Data           T
+	Event          event.Envelope
+	IdempotencyKey string // pass it to external calls; stable over retries and redelivery
+	Attempt        int    // 1 for the first
+	From, To       string // states of the machine (reducers only)
+}
+
+// Payload is implemented by every generated type.
+type Payload interface {
+	Validate() error // reports the first violation with its JSON path
+}
+
+// Emissions collects what a handler emits; generated emitters wrap it so that only declared events
+// can be added. It is not safe for concurrent use.
+type Emissions struct {
+	list []engine.Emission
+	err  error
+}
+
+// Add appends an emission after validating its payload. An invalid payload fails the handler's call
+// for good, whatever the handler returns.
+func (e *Emissions) Add(class event.Class, t event.Ref, key string, data Payload) {
+	if err := data.Validate(); err != nil {
+		e.fail(&InvalidOutputError{Type: t, Err: err})
+		return
+	}
+	raw, err := json.Marshal(data)
+	if err != nil {
+		e.fail(&InvalidOutputError{Type: t, Err: err})
+		return
+	}
+	e.list = append(e.list, engine.Emission{Class: class, Type: t, Key: key, Data: raw})
+}
+
+func (e *Emissions) fail(err error) {
+	if e.err == nil {
+		e.err = err
+	}
+}
+
+// Handle adapts a typed handler of a compute or effect node. decode is the generated decoder of T:
+// it ignores unknown fields and validates.
+func Handle[T any](decode func([]byte) (T, error), f func(context.Context, Input[T], *Emissions) error) engine.Handler {
+	return func(ctx context.Context, c engine.Call) engine.Outcome {
+		in, err := input(decode, c)
+		if err != nil {
+			return engine.Outcome{Err: err}
+		}
+		var out Emissions
+		err = f(ctx, in, &out)
+		return outcome(&out, nil, err)
+	}
+}
+
+// Reduce adapts a typed handler of a reducer: it gets the state of the input's key (the zero value
+// for a new key) and returns the next one.
+func Reduce[T any, S Payload](decode func([]byte) (T, error), decodeState func([]byte) (S, error),
+	f func(context.Context, Input[T], S, *Emissions) (S, error),
+) engine.Handler {
+	return func(ctx context.Context, c engine.Call) engine.Outcome {
+		in, err := input(decode, c)
+		if err != nil {
+			return engine.Outcome{Err: err}
+		}
+		var state S
+		if c.State != nil {
+			if state, err = decodeState(c.State); err != nil {
+				return engine.Outcome{Err: &InvalidStateError{Key: c.Event.PartitionKey, Err: err}}
+			}
+		}
+		var out Emissions
+		next, err := f(ctx, in, state, &out)
+		return outcome(&out, next, err)
+	}
+}
+
+func input[T any](decode func([]byte) (T, error), c engine.Call) (Input[T], error) {
+	data, err := decode(c.Event.Data)
+	if err != nil {
+		return Input[T]{}, &InvalidInputError{Type: c.Event.Type, Err: err}
+	}
+	return Input[T]{
+		Data: data, Event: c.Event, IdempotencyKey: c.IdempotencyKey,
+		Attempt: c.Attempt, From: c.From, To: c.To,
+	}, nil
+}
+
+func outcome(out *Emissions, state Payload, err error) engine.Outcome {
+	if err == nil {
+		err = out.err
+	}
+	if err != nil {
+		return engine.Outcome{Err: err}
+	}
+	o := engine.Outcome{Emissions: out.list}
+	if state == nil {
+		return o
+	}
+	if err := state.Validate(); err != nil {
+		return engine.Outcome{Err: &InvalidStateError{Err: err}}
+	}
+	if o.State, err = json.Marshal(state); err != nil {
+		return engine.Outcome{Err: &InvalidStateError{Err: err}}
+	}
+	return o
+}
