@@ -2,6 +2,7 @@ package embedded
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -51,8 +52,8 @@ func PostgresBinaries(ctx context.Context, cache string) (string, error) {
 	}
 	fetched := make(chan error, 1)
 	go func() {
-		defer func() { _ = os.RemoveAll(staging) }()
-		fetched <- fetch(staging, final)
+		err := fetch(staging, final)
+		fetched <- errors.Join(err, os.RemoveAll(staging))
 	}()
 	select {
 	case err := <-fetched:
@@ -70,7 +71,7 @@ func fetch(staging, final string) error {
 	if err := os.WriteFile(blocker, nil, 0o600); err != nil {
 		return fmt.Errorf("prepare the download: %w", err)
 	}
-	port, err := freePort()
+	port, err := choosePort(0)
 	if err != nil {
 		return err
 	}

@@ -28,16 +28,6 @@ func occupied(what string, port int) error {
 	return fmt.Errorf("port %d, wanted for %s, is occupied; stop what listens there or choose another port", port, what)
 }
 
-// freePort returns a port nobody listened on a moment ago.
-func freePort() (int, error) {
-	l, err := listen("a free port", 0)
-	if err != nil {
-		return 0, err
-	}
-	port := l.Addr().(*net.TCPAddr).Port
-	return port, l.Close()
-}
-
 // requireDisk reports a folder whose file system has less than need bytes left.
 func requireDisk(dir string, need uint64) error {
 	var st syscall.Statfs_t

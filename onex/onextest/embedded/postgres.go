@@ -26,6 +26,8 @@ const (
 	databaseName = "omninode"
 	startTimeout = 30 * time.Second
 	stopGrace    = 5 * time.Second
+
+	connectTimeout = 2 * time.Second // of one attempt while the server starts
 )
 
 // PostgresConfig says how the embedded server runs; the zero value gives a throw-away server.
@@ -134,12 +136,9 @@ func (p *Postgres) start(ctx context.Context, bin string, cfg PostgresConfig) er
 
 // launch starts the server and waits until the database is there; it returns the port it tried.
 func (p *Postgres) launch(ctx context.Context, as runAs, cfg PostgresConfig, password string) (int, error) {
-	port := cfg.Port
-	if port == 0 {
-		var err error
-		if port, err = freePort(); err != nil {
-			return 0, err
-		}
+	port, err := choosePort(cfg.Port)
+	if err != nil {
+		return cfg.Port, err
 	}
 	cmd := as.command(context.WithoutCancel(ctx), "postgres", serverArgs(as.data(p.dir.path), port, cfg.Durable)...)
 	proc, err := process.Start(cmd, process.Config{Death: syscall.SIGQUIT, Log: cfg.Log})
@@ -159,6 +158,16 @@ func (p *Postgres) launch(ctx context.Context, as runAs, cfg PostgresConfig, pas
 		return port, explain(err, tail, port)
 	}
 	return port, nil
+}
+
+// choosePort returns a free port, or the wanted one if nobody listens there: a client that connected
+// to somebody else's server would only see silence.
+func choosePort(want int) (int, error) {
+	l, err := listen("Postgres", want)
+	if err != nil {
+		return 0, err
+	}
+	return l.Addr().(*net.TCPAddr).Port, l.Close()
 }
 
 func serverArgs(data string, port int, durable bool) []string {
@@ -186,7 +195,9 @@ func (p *Postgres) waitReady(ctx context.Context, admin url.URL) error {
 			return true, fmt.Errorf("the server ended: %w", cmp.Or(p.proc.Err(), errors.New("exit code 0")))
 		default:
 		}
-		conn, err := pgx.Connect(ctx, admin.String())
+		attempt, cancel := context.WithTimeout(ctx, connectTimeout)
+		defer cancel()
+		conn, err := pgx.Connect(attempt, admin.String())
 		if err != nil {
 			return false, err
 		}
