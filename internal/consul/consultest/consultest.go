@@ -1,0 +1,107 @@
+// Package consultest runs the catalog's suite against an address that speaks Consul's HTTP API, be it
+// an agent or what stands in for one in the embedded stack.
+package consultest
+
+import (
+	"context"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/hashicorp/consul/api"
+
+	"github.com/omninode-ai/omninode/internal/consul"
+	"github.com/omninode-ai/omninode/onex/registry"
+	"github.com/omninode-ai/omninode/onex/registry/registrytest"
+)
+
+// Exercise runs the suite, and what can only be seen with Consul's own API, against the agent at addr.
+func Exercise(t *testing.T, addr string) {
+	t.Helper()
+	transport := &http.Transport{}
+	t.Cleanup(transport.CloseIdleConnections)
+	raw, err := api.NewClient(&api.Config{Address: addr, Transport: transport})
+	if err != nil {
+		t.Fatal(err)
+	}
+	registrytest.Exercise(t, func(t *testing.T) registrytest.Backend {
+		c := open(t, addr)
+		return registrytest.Backend{Registrar: c, Catalog: c, Forget: forget(raw)}
+	})
+	t.Run("stored metadata is checked", func(t *testing.T) { t.Parallel(); overflow(t, open(t, addr), raw) })
+	t.Run("ping", func(t *testing.T) {
+		t.Parallel()
+		if err := open(t, addr).Ping(t.Context()); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+func open(t *testing.T, addr string) *consul.Client {
+	t.Helper()
+	c, err := consul.New(consul.Config{Address: addr, Recheck: 500 * time.Millisecond})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := c.Stop(context.WithoutCancel(t.Context())); err != nil {
+			t.Error(err)
+		}
+	})
+	return c
+}
+
+func forget(raw *api.Client) func(context.Context, string) error {
+	return func(ctx context.Context, id string) error {
+		return raw.Agent().ServiceDeregisterOpts(id, (&api.QueryOptions{}).WithContext(ctx))
+	}
+}
+
+// overflow registers a value that is too long and looks at it, alters it and deletes it in KV.
+func overflow(t *testing.T, c *consul.Client, raw *api.Client) {
+	const service = "suite-overflow"
+	long := strings.Repeat("payment/card-charged.v1,", 100)
+	r := registry.Registration{
+		Service: service, ID: service + "-one", Address: "127.0.0.1", Port: 1, CheckURL: "http://127.0.0.1:1/",
+		Meta: map[string]string{registry.MetaVersion: "1.0.0", registry.MetaEventsEmitted: long},
+	}
+	if err := c.Register(t.Context(), r); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = c.Deregister(context.WithoutCancel(t.Context()), r.ID) })
+	const key = "omninode/meta/" + service + "/1.0.0/" + registry.MetaEventsEmitted
+	pair, _, err := raw.KV().Get(key, nil)
+	if err != nil || pair == nil || string(pair.Value) != long {
+		t.Fatalf("KV %s = %v, %v; want the long value", key, pair, err)
+	}
+	expectMeta(t, c, service, "")
+	if _, err := raw.KV().Put(&api.KVPair{Key: key, Value: []byte(long + "x")}, nil); err != nil {
+		t.Fatal(err)
+	}
+	expectMeta(t, c, service, "does not have the registered hash")
+	if _, err := raw.KV().Delete(key, nil); err != nil {
+		t.Fatal(err)
+	}
+	expectMeta(t, c, service, "is missing")
+}
+
+// expectMeta wants the service's metadata to have the given error, which leaves the digest in place,
+// or none, which leaves none.
+func expectMeta(t *testing.T, c *consul.Client, service, problem string) {
+	t.Helper()
+	in, err := c.Instances(t.Context(), service)
+	if err != nil || len(in) != 1 {
+		t.Fatalf("Instances = %+v, %v", in, err)
+	}
+	digest := strings.HasPrefix(in[0].Meta[registry.MetaEventsEmitted], "sha256:")
+	switch {
+	case problem == "" && (in[0].MetaErr != nil || digest):
+		t.Errorf("metadata has error %v, digest left: %v", in[0].MetaErr, digest)
+	case problem != "" && (in[0].MetaErr == nil || !strings.Contains(in[0].MetaErr.Error(), problem) || !digest):
+		t.Errorf("metadata has error %v, want %q and the digest", in[0].MetaErr, problem)
+	}
+}
