@@ -82,6 +82,8 @@ func (c *Core) Open(r Record) Item {
 		it.fault = &fault{Malformed, err}
 	case e.Type != in.Type:
 		it.fault = faultf(WrongType, "topic %s carries %s, but the record is a %s", r.Topic, in.Type, e.Type)
+	case r.Key != e.PartitionKey:
+		it.fault = faultf(Malformed, "record has key %q, but its partitionkey is %q", r.Key, e.PartitionKey)
 	case !json.Valid(e.Data):
 		it.fault = faultf(Malformed, "payload of %s is not JSON", e.Type)
 	default:
@@ -139,7 +141,7 @@ func idempotencyKey(in Input, e event.Envelope) (string, *fault) {
 	raw := object[in.IdempotencyKey]
 	var text string
 	if err := json.Unmarshal(raw, &text); err == nil && text != "" {
-		return text, nil
+		return text, checkKey(in, text)
 	}
 	var number json.Number
 	if err := json.Unmarshal(raw, &number); err == nil && number != "" {
@@ -148,13 +150,21 @@ func idempotencyKey(in Input, e event.Envelope) (string, *fault) {
 	return "", faultf(Invalid, "payload of %s: idempotency key %q is missing", e.Type, in.IdempotencyKey)
 }
 
+// checkKey refuses a key that a database could not store or index.
+func checkKey(in Input, key string) *fault {
+	if len(key) > event.MaxAttribute || strings.ContainsRune(key, 0) {
+		return faultf(Invalid, "payload of %s: idempotency key %q is too long or not text", in.Type, in.IdempotencyKey)
+	}
+	return nil
+}
+
 // Verdict says what to do with an item.
 type Verdict int
 
 // The verdicts.
 const (
 	Skip   Verdict = iota + 1 // a duplicate
-	Queue                     // park behind an earlier record of its key
+	Follow                    // park behind an earlier record of its key
 	Wait                      // park until the machine's state takes it
 	Refuse                    // dead letter
 	Handle                    // call the handler with Decision.Call
@@ -178,7 +188,7 @@ func (c *Core) Admit(it Item, v View, now time.Time) Decision {
 	case v.Seen:
 		return Decision{Verdict: Skip}
 	case v.Behind && it.Parked == nil && it.Timer == nil:
-		return Decision{Verdict: Queue}
+		return Decision{Verdict: Follow}
 	}
 	d := Decision{Verdict: Handle, emits: it.Input.Emits, Call: Call{
 		Event: it.Event, IdempotencyKey: it.IdempotencyKey, Attempt: it.Attempt, State: v.State.Data,
@@ -239,7 +249,7 @@ func (c *Core) Settle(it Item, v View, d Decision, out Outcome, now time.Time) C
 	switch d.Verdict {
 	case Skip:
 		return Commit{Item: it, Result: Duplicate}
-	case Queue:
+	case Follow:
 		return Commit{Item: it, Result: Waiting, Park: &Park{Reason: Behind, Since: now}}
 	case Wait:
 		p := &Park{Reason: Early, Since: earlySince(it, now), Attempts: it.Attempt - 1, Next: d.next}
@@ -264,6 +274,10 @@ func (c *Core) checkEmissions(declared []event.Ref, emissions []Emission) error 
 			return Permanent(fmt.Errorf("emission %s is not declared for this input", em.Type))
 		case em.Key == "":
 			return Permanent(fmt.Errorf("emission %s has an empty key", em.Type))
+		case len(em.Key) > event.MaxAttribute:
+			return Permanent(fmt.Errorf("emission %s has a key of %d bytes, at most %d are allowed", em.Type, len(em.Key), event.MaxAttribute))
+		case len(em.Data) > event.MaxDataBytes:
+			return Permanent(fmt.Errorf("emission %s has %d bytes, at most %d are allowed", em.Type, len(em.Data), event.MaxDataBytes))
 		case !json.Valid(em.Data):
 			return Permanent(fmt.Errorf("emission %s is not JSON", em.Type))
 		}

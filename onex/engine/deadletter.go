@@ -42,7 +42,7 @@ func (c *Core) bury(it Item, f *fault, attempts int, now time.Time) Commit {
 	add(HeaderOffset, strconv.FormatInt(r.Offset, 10))
 	add(HeaderNode, c.cfg.Node)
 	add(HeaderClass, string(f.class))
-	add(HeaderError, errorText(f.err))
+	add(HeaderError, ErrorText(f.err))
 	add(HeaderAttempts, strconv.Itoa(attempts))
 	add(HeaderTime, now.UTC().Format(time.RFC3339Nano))
 	out := Outgoing{Topic: c.deadLetterTopic(r.Topic), Key: r.Key, Headers: headers, Value: r.Value}
@@ -57,8 +57,10 @@ func (c *Core) deadLetterTopic(topic string) string {
 	return event.DeadLetterTopic(c.cfg.Node, event.Ref{Node: c.cfg.Node, Name: "unknown", Version: 1}).String()
 }
 
-func errorText(err error) string {
-	s := strings.ToValidUTF8(err.Error(), "?")
+// ErrorText returns an error as text that every store and header takes: valid UTF-8 without NUL, at
+// most about 1 KiB.
+func ErrorText(err error) string {
+	s := strings.ReplaceAll(strings.ToValidUTF8(err.Error(), "?"), "\x00", "?")
 	if len(s) > maxErrorText {
 		s = strings.ToValidUTF8(s[:maxErrorText], "") + "…"
 	}

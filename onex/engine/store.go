@@ -48,3 +48,26 @@ type Store interface {
 	// DueTimers returns up to limit timers whose time has come, oldest first.
 	DueTimers(ctx context.Context, now time.Time, limit int) ([]Fired, error)
 }
+
+// Outbox hands committed records on to a broker, by one process of the node at a time.
+type Outbox interface {
+	// Lead waits until no other process relays the node's outbox, then calls f and returns its error.
+	Lead(ctx context.Context, f func(ctx context.Context, q Queue) error) error
+}
+
+// Queue is the outbox in the hands of the process that relays it. It is not safe for concurrent use.
+type Queue interface {
+	// Next returns up to limit records in the order in which those of one key were committed.
+	Next(ctx context.Context, limit int) ([]Queued, error)
+	// Delete removes records that the broker has.
+	Delete(ctx context.Context, ids []int64) error
+	// Wait returns when there may be something new: at a commit of any process, when wake is
+	// signalled, or after d.
+	Wait(ctx context.Context, wake <-chan struct{}, d time.Duration) error
+}
+
+// Queued is a record of the outbox.
+type Queued struct {
+	ID     int64
+	Record Outgoing
+}

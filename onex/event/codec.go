@@ -2,7 +2,12 @@ package event
 
 import (
 	"fmt"
+	"maps"
+	"slices"
+	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 )
 
 // Header is one record header.
@@ -15,7 +20,8 @@ type Header struct {
 const (
 	MaxHeaders     = 64
 	MaxHeaderBytes = 8 << 10 // keys and values together
-	MaxDataBytes   = 1 << 20
+	MaxDataBytes   = 960 << 10 // with headers and those of a dead letter it fits Kafka's default of 1 MiB
+	MaxAttribute   = 1 << 10 // bytes of one attribute: it must fit an index of the database
 )
 
 const (
@@ -66,6 +72,9 @@ func Decode(headers []Header, value []byte) (Envelope, error) {
 		attrs[h.Key] = string(h.Value)
 	}
 	e := fromAttributes(attrs, value)
+	if err := checkText(attrs); err != nil {
+		return e, err
+	}
 	if v := attrs[headerPrefix+"specversion"]; v != SpecVersion {
 		return e, fmt.Errorf("envelope: attribute %q is %q, want %q", "specversion", v, SpecVersion)
 	}
@@ -91,6 +100,21 @@ func fromAttributes(attrs map[string]string, value []byte) Envelope {
 		PartitionKey: get("partitionkey"), WorkflowID: get("workflowid"), StepID: get("stepid"),
 		TraceParent: get("traceparent"), TraceState: get("tracestate"), Data: value,
 	}
+}
+
+// checkText refuses attributes that could not be stored and shown as text everywhere.
+func checkText(attrs map[string]string) error {
+	for _, key := range slices.Sorted(maps.Keys(attrs)) {
+		value := attrs[key]
+		switch {
+		case !strings.HasPrefix(key, headerPrefix):
+		case len(value) > MaxAttribute:
+			return fmt.Errorf("envelope: header %q has %d bytes, at most %d are allowed", key, len(value), MaxAttribute)
+		case !utf8.ValidString(value) || strings.ContainsFunc(value, unicode.IsControl):
+			return fmt.Errorf("envelope: header %q is not printable text", key)
+		}
+	}
+	return nil
 }
 
 func checkLimits(headers []Header, value []byte) error {
