@@ -1,0 +1,121 @@
+package contract
+
+import (
+	"slices"
+	"time"
+
+	"github.com/omninode-ai/omninode/onex/event"
+)
+
+// readHandles reads what a compute or effect node does with each input.
+func (p *parser) readHandles(it *item) {
+	s := p.section(it, "handles")
+	p.nonEmpty(it, s)
+	for _, e := range s.items {
+		if m := p.resolve(e.key, e.at, handles()); m != nil {
+			p.contract.Handles = append(p.contract.Handles, p.readHandle(e, m))
+		}
+	}
+	slices.SortFunc(p.contract.Handles, func(a, b *Handle) int { return a.Input.Ref.Compare(b.Input.Ref) })
+	if it == nil || s.broken {
+		return
+	}
+	var inputs, emitted []*Message
+	for _, h := range p.contract.Handles {
+		inputs, emitted = append(inputs, h.Input), append(emitted, h.Emits...)
+	}
+	p.checkBothDirections(inputs, emitted, "add it to handles", "add it to the emits of a handle")
+}
+
+func (p *parser) readHandle(it *item, m *Message) *Handle {
+	h := &Handle{Input: m, Pos: it.at}
+	s := p.section(it, "handle "+it.key)
+	h.Emits = p.messageList(s.get("emits"), emits())
+	key, timeout, retry := s.get("idempotency_key"), s.get("timeout"), s.get("retry")
+	if p.contract.Kind == Compute {
+		p.misplaced("its inputs are handled exactly once", "remove it, or make the node an effect", key)
+		p.misplaced("it is pure, so there is nothing to wait for", "remove it, or make the node an effect", timeout)
+		p.misplaced("it is pure, so a second attempt ends like the first", "remove it, or make the node an effect", retry)
+	} else {
+		h.IdempotencyKey = p.keyProperty(key, m.Data)
+		p.deferKeyCheck(key, m, h.IdempotencyKey)
+		h.Timeout, _ = p.duration(timeout)
+		h.Retry = p.readRetry(retry)
+	}
+	p.claimEmitter(m, it)
+	s.done()
+	return h
+}
+
+// claimEmitter takes the name of the type through which an input's handler emits.
+func (p *parser) claimEmitter(m *Message, it *item) {
+	p.claim(scopeType, messageMethod(p.contract.Node, m.Ref)+"Emitter", "the emitter of "+it.key, it.at)
+}
+
+// deferKeyCheck leaves the check of a property of another node's message to the fleet.
+func (p *parser) deferKeyCheck(it *item, m *Message, property string) {
+	if it == nil || m.Owner != nil {
+		return
+	}
+	p.later(m, func(real *Message) { p.checkKeyProperty(it, property, real.Data) })
+}
+
+// Defaults of a retry policy's optional keys.
+const (
+	defaultFirst = 200 * time.Millisecond
+	defaultMax   = 30 * time.Second
+	maxAttempts  = 100
+)
+
+func (p *parser) readRetry(it *item) *Retry {
+	if it == nil {
+		return nil
+	}
+	s := p.section(it, "retry")
+	r := &Retry{Then: "dead_letter", First: defaultFirst, Max: defaultMax}
+	r.Attempts, _ = p.integer(s.need("attempts", "say how often in total, e.g. attempts: 5"), 1, maxAttempts)
+	first, limit := s.get("first"), s.get("max")
+	if d, ok := p.duration(first); ok {
+		r.First = d
+	}
+	if d, ok := p.duration(limit); ok {
+		r.Max = d
+	}
+	if then := s.get("then"); then != nil {
+		r.Then, _ = p.choice(then, []string{"dead_letter", "halt_key"})
+	}
+	p.checkRetry(r, first, limit)
+	s.done()
+	return r
+}
+
+func (p *parser) checkRetry(r *Retry, first, limit *item) {
+	for _, it := range []*item{first, limit} {
+		if it != nil && r.Attempts == 1 {
+			p.report(it.at, ruleContradiction, "remove it or raise attempts", "%q delays further attempts, but attempts is 1", it.key)
+		}
+	}
+	if at := first; r.First > r.Max {
+		if at == nil {
+			at = limit
+		}
+		p.report(at.at, ruleContradiction, "lower first or raise max", "first (%s) is above max (%s)", r.First, r.Max)
+	}
+}
+
+// checkBothDirections checks that each own command is an input and each own event may be emitted.
+func (p *parser) checkBothDirections(inputs, emitted []*Message, handleIt, emitIt string) {
+	known := map[*Message]bool{}
+	for _, m := range slices.Concat(inputs, emitted) {
+		known[m] = true
+	}
+	for _, m := range p.contract.Messages {
+		switch {
+		case known[m]:
+		case m.Class == event.Command:
+			p.report(m.Pos, ruleUnhandled, handleIt, "nothing handles command %s", m.Ref.Local())
+		default:
+			p.report(m.Pos, ruleNeverEmitted, emitIt, "nothing emits event %s", m.Ref.Local())
+		}
+	}
+}

@@ -1,0 +1,265 @@
+package contract
+
+import "slices"
+
+// readState reads the keyed state of a reducer.
+func (p *parser) readState(it *item) {
+	if it == nil {
+		return
+	}
+	s := p.section(it, "state")
+	st := &State{Pos: it.at}
+	key := s.need("key", "name the property that identifies the state, e.g. key: order_id")
+	st.Data = p.typeOf(s.need("data", "name the state's type, e.g. data: OrderState"))
+	st.Key = p.keyProperty(key, st.Data)
+	s.done()
+	p.contract.State = st
+}
+
+// machineReader reads a machine and remembers where its states are named.
+type machineReader struct {
+	*parser
+	machine *Machine
+	states  map[string]Pos // first place of each state
+	taken   map[transitionID]*Transition
+}
+
+type transitionID struct {
+	from  string
+	input *Message
+}
+
+func (p *parser) readMachine(it *item) {
+	s := p.section(it, "machine")
+	if s.broken {
+		return
+	}
+	r := machineReader{p, &Machine{}, map[string]Pos{}, map[transitionID]*Transition{}}
+	initial := s.need("initial", "name the state of a new key, e.g. initial: new")
+	r.machine.Initial, _ = r.state(initial)
+	if r.machine.Initial != "" {
+		r.machine.States = []string{r.machine.Initial}
+	}
+	final := r.list(s.get("final"))
+	transitions := s.need("transitions", "declare at least one, e.g. - {input: place-order.v1, from: new, to: placed}")
+	for _, e := range p.list(transitions) {
+		r.readTransition(e)
+	}
+	r.readFinal(final)
+	s.done()
+	p.contract.Machine = r.machine
+	if transitions != nil {
+		r.check(initial)
+	}
+}
+
+// state reads the name of a state.
+func (p *parser) state(it *item) (string, bool) {
+	name, ok := p.text(it)
+	if !ok {
+		return "", false
+	}
+	if !validSnake(name) {
+		p.badName(it, name, "a state", "lower-case words joined by underscores, at most 48 characters, e.g. in_transit")
+		return "", false
+	}
+	return name, true
+}
+
+func (r *machineReader) readTransition(it *item) {
+	s := r.section(it, "a transition")
+	t := &Transition{Pos: it.at}
+	t.Input = r.message(s.need("input", "name what triggers it, e.g. input: place-order.v1"), handles())
+	t.From = r.readFrom(s.need("from", "name the state or states it leaves"))
+	to := s.need("to", "name the state it enters; the same as from to stay")
+	t.To, _ = r.state(to)
+	if t.To != "" {
+		r.note(t.To, r.pos(to.node))
+	}
+	t.Emits = r.messageList(s.get("emits"), emits())
+	early := s.get("early")
+	t.Early, _ = r.duration(early)
+	s.done()
+	if t.Input == nil || t.To == "" || len(t.From) == 0 {
+		return
+	}
+	r.machine.Transitions = append(r.machine.Transitions, t)
+	r.checkAmbiguous(t)
+	r.checkInputKey(s.index["input"], t.Input)
+}
+
+// readFrom reads one state or a list of states.
+func (r *machineReader) readFrom(it *item) []string {
+	if it == nil {
+		return nil
+	}
+	items := []*item{it}
+	if len(it.node.Content) > 0 {
+		items = r.list(it)
+	}
+	var from []string
+	for _, e := range items {
+		name, ok := r.state(e)
+		switch {
+		case !ok:
+		case slices.Contains(from, name):
+			r.report(e.at, ruleDuplicate, "remove it", "state %q is named twice", name)
+		default:
+			from = append(from, name)
+			r.note(name, r.pos(e.node))
+		}
+	}
+	return from
+}
+
+// note remembers a state in the order of appearance.
+func (r *machineReader) note(state string, at Pos) {
+	if _, seen := r.states[state]; seen {
+		return
+	}
+	r.states[state] = at
+	if state != r.machine.Initial {
+		r.machine.States = append(r.machine.States, state)
+	}
+}
+
+func (r *machineReader) readFinal(items []*item) {
+	for _, e := range items {
+		name, ok := r.state(e)
+		switch {
+		case !ok:
+		case slices.Contains(r.machine.Final, name):
+			r.report(e.at, ruleDuplicate, "remove it", "state %q is named twice", name)
+		case !r.known(name):
+			r.report(e.at, ruleUnknownState, r.orDeclare(name, r.machine.States, "add a transition that enters it"), "no transition enters state %q", name)
+		default:
+			r.machine.Final = append(r.machine.Final, name)
+		}
+	}
+}
+
+func (r *machineReader) known(state string) bool {
+	_, ok := r.states[state]
+	return ok
+}
+
+func (r *machineReader) checkAmbiguous(t *Transition) {
+	for _, from := range t.From {
+		id := transitionID{from, t.Input}
+		if first := r.taken[id]; first != nil {
+			r.report(t.Pos, ruleAmbiguous, "remove one of them", "line %d already says what %s does in state %q", first.Pos.Line, r.local(t.Input), from)
+			continue
+		}
+		r.taken[id] = t
+	}
+}
+
+// checkInputKey checks that an input arrives at the partition that holds its state.
+func (r *machineReader) checkInputKey(it *item, m *Message) {
+	st := r.contract.State
+	if st == nil || st.Key == "" {
+		return
+	}
+	at := r.pos(it.node)
+	if m.Owner == nil {
+		r.later(m, func(real *Message) { r.reportStateKey(real, st.Key, at) })
+		return
+	}
+	r.reportStateKey(m, st.Key, at)
+}
+
+func (p *parser) reportStateKey(m *Message, stateKey string, at Pos) {
+	if m.Key != "" && m.Key != stateKey {
+		p.report(at, ruleKeyProperty, "key both by the same property", "%s is keyed by %q, the state by %q: it would meet another key's state",
+			p.local(m), m.Key, stateKey)
+	}
+}
+
+// check checks the machine as a graph.
+func (r *machineReader) check(initial *item) {
+	m := r.machine
+	var inputs, emitted []*Message
+	for _, t := range m.Transitions {
+		if !slices.Contains(inputs, t.Input) {
+			inputs = append(inputs, t.Input)
+			r.claimEmitter(t.Input, &item{key: r.local(t.Input), at: t.Pos})
+		}
+		emitted = append(emitted, t.Emits...)
+	}
+	r.checkBothDirections(inputs, emitted, "add a transition for it", "add it to the emits of a transition")
+	if m.Initial == "" || len(m.Transitions) == 0 {
+		return
+	}
+	if !r.known(m.Initial) {
+		r.report(r.pos(initial.node), ruleUnknownState, r.orDeclare(m.Initial, m.States[1:], "add a transition that leaves it"),
+			"no transition leaves state %q", m.Initial)
+		return
+	}
+	r.checkExits()
+	r.checkReachable()
+	r.checkEarly()
+}
+
+// exits returns where each state can go.
+func (m *Machine) exits() map[string][]string {
+	exits := map[string][]string{}
+	for _, t := range m.Transitions {
+		for _, from := range t.From {
+			exits[from] = append(exits[from], t.To)
+		}
+	}
+	return exits
+}
+
+func (r *machineReader) checkExits() {
+	exits := r.machine.exits()
+	for _, t := range r.machine.Transitions {
+		for _, from := range t.From {
+			if slices.Contains(r.machine.Final, from) {
+				r.report(t.Pos, ruleFinalExit, "remove the transition, or the state from final", "state %q is final, but this transition leaves it", from)
+			}
+		}
+	}
+	for _, state := range r.machine.States {
+		if len(exits[state]) == 0 && !slices.Contains(r.machine.Final, state) {
+			r.report(r.states[state], ruleDeadEnd, "add it to final, or a transition that leaves it", "state %q cannot be left and is not final", state)
+		}
+	}
+}
+
+func (r *machineReader) checkReachable() {
+	reached := reach(r.machine.exits(), r.machine.Initial)
+	for _, state := range r.machine.States {
+		if !reached[state] {
+			r.report(r.states[state], ruleUnreachable, "add a transition that enters it, or remove it", "state %q cannot be reached from %q", state, r.machine.Initial)
+		}
+	}
+	if len(r.machine.Final) > 0 {
+		r.checkEnds(reached)
+	}
+}
+
+// checkEnds reports reachable states from which no final state can be reached any more.
+func (r *machineReader) checkEnds(reached map[string]bool) {
+	exits := r.machine.exits()
+	ending := reach(reversed(exits), r.machine.Final...)
+	for _, state := range r.machine.States {
+		if reached[state] && !ending[state] && len(exits[state]) > 0 {
+			r.report(r.states[state], ruleDeadEnd, "add a transition towards a final state", "no final state can be reached from state %q", state)
+		}
+	}
+}
+
+// checkEarly reports transitions whose input can never come too early: no state outside of From
+// leads into it.
+func (r *machineReader) checkEarly() {
+	entered := reversed(r.machine.exits())
+	for _, t := range r.machine.Transitions {
+		later := slices.ContainsFunc(t.From, func(state string) bool {
+			return slices.ContainsFunc(entered[state], func(from string) bool { return !slices.Contains(t.From, from) })
+		})
+		if t.Early > 0 && !later {
+			r.report(t.Pos, ruleUselessEarly, "remove early", "a key starts in state %q, so %s never comes too early", t.From[0], r.local(t.Input))
+		}
+	}
+}

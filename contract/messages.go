@@ -1,0 +1,266 @@
+package contract
+
+import (
+	"cmp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/omninode-ai/omninode/onex/event"
+)
+
+// className is how messages call a class.
+func className(c event.Class) string {
+	if c == event.Command {
+		return "command"
+	}
+	return "event"
+}
+
+// readMessages reads the node's own commands or events.
+func (p *parser) readMessages(it *item, class event.Class) {
+	s := p.section(it, "commands or events")
+	p.nonEmpty(it, s)
+	for _, e := range s.items {
+		if p.keyName(e, "a "+className(class)) {
+			p.readVersions(e, class)
+		}
+	}
+	slices.SortFunc(p.contract.Messages, func(a, b *Message) int { return a.Ref.Compare(b.Ref) })
+}
+
+// readVersions reads what all versions of a message share and then each of them.
+func (p *parser) readVersions(it *item, class event.Class) {
+	what := className(class) + " " + it.key
+	s := p.section(it, what)
+	if s.broken {
+		return
+	}
+	shared := Message{Class: class, Owner: p.contract, External: p.flag(s.get("external")), Description: p.description(s.get("description"))}
+	p.claim(scopeMessage, it.key, what, it.at)
+	versions := s.rest("v1", versionPattern.MatchString)
+	for _, v := range versions {
+		m := shared
+		p.readMessage(v, it.key, &m)
+	}
+	if len(versions) == 0 {
+		p.report(it.at, ruleMissingKey, "add one, e.g. v1: {key: order_id, data: Order}", "%s has no version", what)
+	}
+	s.done()
+}
+
+func (p *parser) readMessage(it *item, name string, m *Message) {
+	version, _ := strconv.Atoi(it.key[1:]) // versionPattern holds
+	m.Ref = event.Ref{Node: p.contract.Node, Name: name, Version: version}
+	m.Pos = it.at
+	what := className(m.Class) + " " + m.Ref.Local()
+	p.claim(scopeMethod, messageMethod(p.contract.Node, m.Ref), what, it.at)
+	p.contract.Messages = append(p.contract.Messages, m)
+	p.messages[m.Ref.Local()] = m
+
+	s := p.section(it, what)
+	key := s.need("key", "name the property that orders the records, e.g. key: order_id")
+	m.Data = p.typeOf(s.need("data", "name the payload's type, e.g. data: Order"))
+	m.Key = p.keyProperty(key, m.Data)
+	s.done()
+}
+
+// messageMethod returns what code of a node calls a message.
+func messageMethod(node string, r event.Ref) string {
+	name := goName(r.Name) + "V" + itoa(r.Version)
+	if r.Node == node {
+		return name
+	}
+	return goName(r.Node) + name
+}
+
+// keyProperty reads the name of a property that may be a record's key: required text that is never
+// empty.
+func (p *parser) keyProperty(it *item, t *Type) string {
+	name, ok := p.text(it)
+	if !ok || t == nil {
+		return name
+	}
+	p.checkKeyProperty(it, name, t)
+	return name
+}
+
+func (p *parser) checkKeyProperty(it *item, name string, t *Type) {
+	why, fix := unfitKey(name, t)
+	if why == "" {
+		return
+	}
+	if fix == "" {
+		fix = p.orDeclare(name, propertyNames(t), "name a property of "+t.Name)
+	}
+	p.report(p.pos(it.node), ruleKeyProperty, fix, "%s %q %s", it.key, name, why)
+}
+
+// unfitKey says why a property cannot be a key, "" if it can.
+func unfitKey(name string, t *Type) (why, fix string) {
+	prop := t.property(name)
+	switch {
+	case prop == nil:
+		return "is no property of type " + t.Name, ""
+	case prop.Schema == nil:
+		return "", "" // reported where it is declared
+	case prop.Schema.Type != "string":
+		return "is no text in type " + t.Name, "name a property of type string"
+	case !prop.Required:
+		return "is optional in type " + t.Name, "add it to required"
+	case prop.Schema.mayBeEmpty():
+		return "may be empty in type " + t.Name, "add format: uuid or minLength: 1 to the property"
+	}
+	return "", ""
+}
+
+// property returns a property of t by name, or nil.
+func (t *Type) property(name string) *Property {
+	i, found := slices.BinarySearchFunc(t.Schema.Properties, name, func(p *Property, n string) int { return cmp.Compare(p.Name, n) })
+	if !found {
+		return nil
+	}
+	return t.Schema.Properties[i]
+}
+
+func propertyNames(t *Type) []string {
+	names := make([]string, 0, len(t.Schema.Properties))
+	for _, p := range t.Schema.Properties {
+		names = append(names, p.Name)
+	}
+	return names
+}
+
+// role says which messages may stand at a place of the contract.
+type role struct {
+	verb    string      // what the node does with it there, e.g. "handles"
+	own     event.Class // class of own messages; "": none
+	foreign event.Class // class of other nodes' messages; "": none
+}
+
+// The roles of messages.
+func handles() role    { return role{"handles", event.Command, event.Event} }
+func emits() role      { return role{"emits", event.Event, ""} }
+func sends() role      { return role{"sends", "", event.Command} }
+func awaits() role     { return role{"waits for", "", event.Event} }
+func startsWith() role { return role{"starts with", event.Command, ""} }
+func endsWith() role   { return role{"ends with", event.Event, ""} }
+
+func (r role) String() string {
+	var allowed []string
+	if r.own != "" {
+		allowed = append(allowed, "its own "+className(r.own)+"s")
+	}
+	if r.foreign != "" {
+		allowed = append(allowed, "other nodes' "+className(r.foreign)+"s")
+	}
+	return "a node " + r.verb + " " + strings.Join(allowed, " and ")
+}
+
+// message reads a reference as the text of a value.
+func (p *parser) message(it *item, r role) *Message {
+	text, ok := p.text(it)
+	if !ok {
+		return nil
+	}
+	return p.resolve(text, p.pos(it.node), r)
+}
+
+// messageList reads a list of references without repetition.
+func (p *parser) messageList(it *item, r role) []*Message {
+	var list []*Message
+	for _, e := range p.list(it) {
+		m := p.message(e, r)
+		switch {
+		case m == nil:
+		case slices.Contains(list, m):
+			p.report(e.at, ruleDuplicate, "remove it", "%q names %s twice", it.key, p.local(m))
+		default:
+			list = append(list, m)
+		}
+	}
+	return list
+}
+
+// local returns how this contract refers to m.
+func (p *parser) local(m *Message) string { return localRef(p.contract.Node, m.Ref) }
+
+func localRef(node string, r event.Ref) string {
+	if r.Node == node {
+		return r.Local()
+	}
+	return r.String()
+}
+
+// resolve finds the message that text refers to, or a stub of another node's.
+func (p *parser) resolve(text string, at Pos, r role) *Message {
+	node, local, foreign := strings.Cut(text, "/")
+	if !foreign {
+		node, local = "x", text
+	}
+	ref, err := event.ParseRef(node + "/" + local)
+	switch {
+	case err != nil:
+		p.report(at, ruleBadReference, p.orDeclare(text, p.candidates(r), "write name.vN, or node/name.vN for another node's"),
+			"%q is no reference to a message", text)
+		return nil
+	case foreign && ref.Node == p.contract.Node:
+		p.report(at, ruleBadReference, "write "+ref.Local(), "%q names this node itself", text)
+		return nil
+	case foreign:
+		return p.resolveForeign(ref, at, r)
+	}
+	return p.resolveOwn(ref.Local(), at, r)
+}
+
+func (p *parser) resolveForeign(ref event.Ref, at Pos, r role) *Message {
+	if r.foreign == "" {
+		p.report(at, ruleWrongMessage, "name a message of this node", "%s belongs to %s, but %s", ref, ref.Node, r)
+		return nil
+	}
+	id := foreignID{ref, r.foreign}
+	m := p.foreign[id]
+	if m == nil {
+		m = &Message{Ref: ref, Class: r.foreign, Pos: at}
+		p.foreign[id] = m
+		p.claim(scopeMethod, messageMethod(p.contract.Node, ref), ref.String(), at)
+	}
+	p.uses = append(p.uses, use{m, r, at})
+	return m
+}
+
+func (p *parser) resolveOwn(local string, at Pos, r role) *Message {
+	m := p.messages[local]
+	switch {
+	case m == nil:
+		p.report(at, ruleUnknownMessage, p.orDeclare(local, p.candidates(r), "declare it under commands or events"),
+			"this node has no message %s", local)
+		return nil
+	case r.own == "":
+		p.report(at, ruleWrongMessage, "name a message of another node", "%s is this node's own, but %s", local, r)
+		return nil
+	case r.own != m.Class:
+		p.report(at, ruleWrongMessage, p.orDeclare(local, p.candidates(r), "name "+article(className(r.own))),
+			"%s is %s, but %s", local, article(className(m.Class)), r)
+		return nil
+	}
+	return m
+}
+
+func article(noun string) string {
+	if strings.HasPrefix(noun, "e") {
+		return "an " + noun
+	}
+	return "a " + noun
+}
+
+// candidates returns the own messages that may stand in a role.
+func (p *parser) candidates(r role) []string {
+	var refs []string
+	for _, m := range p.contract.Messages {
+		if m.Class == r.own {
+			refs = append(refs, m.Ref.Local())
+		}
+	}
+	return refs
+}

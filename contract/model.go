@@ -1,0 +1,197 @@
+package contract
+
+import (
+	"time"
+
+	"github.com/omninode-ai/omninode/onex/event"
+)
+
+// Contract is one validated contract.yaml. Its slices are sorted as documented, so that everything
+// derived from it is deterministic. A Contract is immutable after Load.
+type Contract struct {
+	File   string // as given to Load, for diagnostics
+	SHA256 string // hex, of the file's bytes
+
+	Node         string
+	Version      string // semantic version of the node
+	Kind         Kind
+	Description  string
+	Capabilities []string // sorted
+
+	Messages []*Message // owned commands and events, sorted by Ref
+	Handles  []*Handle  // compute and effect: one per input, sorted by Input
+	State    *State     // reducer
+	Machine  *Machine   // reducer
+	Workflow *Workflow  // orchestrator
+
+	Settings []*Setting     // config, sorted by Key
+	Secrets  []*Secret      // sorted by Key
+	Requires []*Requirement // sorted by Name
+	Types    []*Type        // sorted by Name
+
+	// Foreign holds the messages of other nodes that this contract refers to, sorted by Ref. It is
+	// filled by the fleet check (Load of all contracts together), which resolves every reference.
+	Foreign []*Message
+}
+
+// Kind says what a node may do and which delivery guarantee it gets.
+type Kind string
+
+// The four kinds of nodes.
+const (
+	Compute      Kind = "compute"      // pure: inputs in, events out
+	Effect       Kind = "effect"       // touches the outside world
+	Reducer      Kind = "reducer"      // keyed state with a declared machine
+	Orchestrator Kind = "orchestrator" // multi-step workflows
+)
+
+// Message is one version of a command or an event, owned by the contract that declares it.
+type Message struct {
+	Ref         event.Ref
+	Class       event.Class // event.Event or event.Command
+	External    bool        // produced or consumed outside the fleet
+	Key         string      // property of Data that is the partition key
+	Data        *Type       // payload; an object type of Owner
+	Owner       *Contract
+	Description string
+	Pos         Pos
+}
+
+// Topic returns the topic the message travels on.
+func (m *Message) Topic() event.Topic { return event.Topic{Class: m.Class, Ref: m.Ref} }
+
+// Handle declares what happens with one input of a compute or effect node.
+type Handle struct {
+	Input          *Message
+	Emits          []*Message    // in the order declared
+	IdempotencyKey string        // property of the input's Data; "" is the envelope's id
+	Timeout        time.Duration // effect; 0 is the default
+	Retry          *Retry        // effect; nil is the default
+	Pos            Pos
+}
+
+// Retry says how often and how soon a failed input of an effect or a reducer is tried again.
+type Retry struct {
+	Attempts int           // in total, at least 1
+	First    time.Duration // delay before the second attempt; doubles from there
+	Max      time.Duration // bound of the delay
+	Then     string        // "dead_letter" or "halt_key"
+}
+
+// State declares the keyed state of a reducer.
+type State struct {
+	Key  string // property of Data and of each input's payload
+	Data *Type
+	Pos  Pos
+}
+
+// Machine declares the states of a reducer's keys and the inputs that move between them.
+type Machine struct {
+	Initial     string
+	Final       []string // in the order declared
+	States      []string // all that occur, initial first, in order of appearance
+	Transitions []*Transition
+}
+
+// Transition moves a key from one of the states From to To on an input.
+type Transition struct {
+	Input *Message
+	From  []string
+	To    string
+	Emits []*Message
+	Early time.Duration // how long the input waits for a state in From; 0 dead-letters at once
+	Pos   Pos
+}
+
+// Workflow declares the steps of an orchestrator.
+type Workflow struct {
+	Start     *Message
+	Steps     []*Step // in the order declared
+	Completed *Message
+	Failed    *Message
+}
+
+// Step sends a command and waits for an answer; without Send it only waits.
+type Step struct {
+	Name    string
+	After   []string // names of steps that must have succeeded
+	Send    *Message // nil: await only
+	Success []*Message
+	Failure []*Message
+	Undo    *Message      // command that compensates a step which succeeded; nil: none
+	Timeout time.Duration // 0: waits without bound
+	Pos     Pos
+}
+
+// Setting is a configuration value; its Type is a scalar schema.
+type Setting struct {
+	Key         string // snake_case
+	Schema      *Schema
+	Default     *string // canonical text; nil: required
+	Description string
+	Pos         Pos
+}
+
+// Env returns the environment variable of a node's setting or secret: PRICING_TAX_PERCENT.
+// Names derive from node and key and are the same in .env files and in Kubernetes.
+func Env(node, key string) string { return envName(node, key) }
+
+// Secret is a secret the node reads by name; a contract never holds its value.
+type Secret struct {
+	Key         string // snake_case
+	Description string
+	Pos         Pos
+}
+
+// Requirement is a dependency built by the node's wire.go: a field of Requirements whose type is a
+// Go interface of the node's package.
+type Requirement struct {
+	Name string // snake_case
+	Type string // exported Go identifier
+	Pos  Pos
+}
+
+// Type is a named payload, state or part of one.
+type Type struct {
+	Name   string // exported Go identifier
+	Schema *Schema
+	Owner  *Contract
+	Pos    Pos
+}
+
+// Schema is the subset of JSON Schema that payloads, states and settings may use.
+type Schema struct {
+	Type        string // object, array, string, integer, number, boolean; "" with Ref
+	Ref         *Type  // resolved $ref: a type of the same contract
+	Description string
+
+	Properties []*Property // object; sorted by Name
+	Items      *Schema     // array
+	MinItems   *int
+	MaxItems   *int
+
+	Format    string // string: uuid, uri, email, date-time, date, duration
+	Enum      []string
+	Pattern   string  // string: RE2, matches anywhere unless anchored
+	Example   *string // string: declared example; required with Pattern
+	MinLength *int
+	MaxLength *int
+
+	Minimum *string // integer, number: canonical decimal text
+	Maximum *string
+}
+
+// Property is one field of an object.
+type Property struct {
+	Name     string // snake_case
+	Required bool
+	Schema   *Schema
+	Pos      Pos
+}
+
+// Pos is a place in a contract file; lines and columns count from 1.
+type Pos struct {
+	File   string
+	Line   int
+	Column int
+}

@@ -1,0 +1,49 @@
+package contract
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+)
+
+// MaxDiagnostics bounds the diagnostics of one file: more than a person fixes in one go.
+const MaxDiagnostics = 100
+
+// problems collects diagnostics. Those beyond MaxDiagnostics are only counted.
+type problems struct {
+	kept    Diagnostics
+	dropped int
+}
+
+func (ps *problems) add(d Diagnostic) {
+	if ps.full() {
+		ps.dropped++
+		return
+	}
+	ps.kept = append(ps.kept, d)
+}
+
+// full tells whether further diagnostics are only counted, so that nobody need word them well.
+func (ps *problems) full() bool { return len(ps.kept) >= MaxDiagnostics }
+
+// list returns the diagnostics by position, each once.
+func (ps *problems) list() Diagnostics {
+	ds := slices.Clone(ps.kept)
+	slices.SortFunc(ds, compareDiagnostics)
+	ds = slices.Compact(ds)
+	if ps.dropped > 0 {
+		last := ds[len(ds)-1]
+		ds = append(ds, Diagnostic{
+			Pos: last.Pos, Rule: ruleTooMany, Fix: "fix the ones above first",
+			Message: fmt.Sprintf("%d more mistakes are not shown", ps.dropped),
+		})
+	}
+	return ds
+}
+
+func compareDiagnostics(a, b Diagnostic) int {
+	return cmp.Or(
+		cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column),
+		cmp.Compare(a.Rule, b.Rule), cmp.Compare(a.Message, b.Message), cmp.Compare(a.Fix, b.Fix),
+	)
+}

@@ -1,0 +1,148 @@
+package contract
+
+import (
+	"strings"
+
+	"go.yaml.in/yaml/v4"
+)
+
+// item is a value in the file together with the key that holds it. List elements carry the key of
+// their list.
+type item struct {
+	key  string
+	at   Pos // of the key; of the value for list elements and the root
+	node *yaml.Node
+}
+
+// section is a mapping that is read key by key. Asking for a key declares it valid; what was never
+// asked for is unknown.
+type section struct {
+	parser *parser
+	what   string // names the section in messages, e.g. "handle price-order.v1"
+	at     Pos
+	items  []*item          // in the order of the file
+	index  map[string]*item // by key
+	taken  map[string]bool  // keys that somebody asked for
+	valid  []string         // the same, for messages
+	broken bool             // it is no mapping: already reported, so nothing more is missing
+}
+
+// maxEntries bounds a mapping and a list.
+const maxEntries = 1000
+
+func (p *parser) tooMany(it *item) {
+	p.report(it.at, ruleTooLarge, "split the node in two", "%q has more than %d entries", it.key, maxEntries)
+}
+
+// section opens the mapping that it holds. A nil item is an absent mapping and stays silent.
+func (p *parser) section(it *item, what string) *section {
+	s := &section{parser: p, what: what, broken: true, index: map[string]*item{}, taken: map[string]bool{}}
+	if it == nil {
+		return s
+	}
+	s.at = it.at
+	if it.node.Kind != yaml.MappingNode {
+		p.wrongType(it, "a mapping")
+		return s
+	}
+	s.broken = false
+	if len(it.node.Content) > 2*maxEntries {
+		p.tooMany(it)
+		return s
+	}
+	for i := 0; i+1 < len(it.node.Content); i += 2 {
+		s.add(it.node.Content[i], it.node.Content[i+1])
+	}
+	return s
+}
+
+func (s *section) add(key, value *yaml.Node) {
+	p, at := s.parser, s.parser.pos(key)
+	switch first, dup := s.index[key.Value]; {
+	case key.Kind == yaml.ScalarNode && oldBoolean(key.Value):
+		p.report(at, ruleYAMLBoolean, "choose another name", "key %q is a boolean for YAML 1.1 readers", key.Value)
+	case key.Kind != yaml.ScalarNode || key.ShortTag() != "!!str":
+		p.report(at, ruleWrongType, "write it as a plain word", "a key of %s is %s, want text", s.what, describe(key))
+	case dup:
+		p.report(at, ruleDuplicateKey, "keep one of them", "key %q was given in line %d already", key.Value, first.at.Line)
+	default:
+		it := &item{key: key.Value, at: at, node: value}
+		s.items, s.index[key.Value] = append(s.items, it), it
+	}
+}
+
+// get returns the value of an optional key, nil if it is absent.
+func (s *section) get(key string) *item {
+	s.valid, s.taken[key] = append(s.valid, key), true
+	return s.index[key]
+}
+
+// need returns the value of a required key and reports its absence.
+func (s *section) need(key, fix string) *item {
+	it := s.get(key)
+	if it == nil && !s.broken {
+		s.parser.report(s.at, ruleMissingKey, fix, "%s has no key %q", s.what, key)
+	}
+	return it
+}
+
+// rest takes the items that nobody asked for, as long as want accepts their keys. example stands
+// for such keys in messages.
+func (s *section) rest(example string, want func(key string) bool) []*item {
+	var rest []*item
+	for _, it := range s.items {
+		if !s.taken[it.key] && want(it.key) {
+			s.taken[it.key] = true
+			rest = append(rest, it)
+		}
+	}
+	s.valid = append(s.valid, example)
+	return rest
+}
+
+// done reports the keys that nobody asked for.
+func (s *section) done() {
+	for _, it := range s.items {
+		if !s.taken[it.key] {
+			s.parser.report(it.at, ruleUnknownKey, s.unknownFix(it.key), "%s has no key %q", s.what, it.key)
+		}
+	}
+}
+
+func (s *section) unknownFix(key string) string {
+	if near := s.parser.nearest(key, s.valid); near != "" {
+		return "did you mean " + near + "?"
+	}
+	return "remove it; valid here: " + strings.Join(s.valid, ", ")
+}
+
+// list returns the elements of a list, nil if it is absent, no list or empty (which it reports).
+func (p *parser) list(it *item) []*item {
+	if it == nil {
+		return nil
+	}
+	if it.node.Kind != yaml.SequenceNode {
+		p.wrongType(it, "a list")
+		return nil
+	}
+	if len(it.node.Content) > maxEntries {
+		p.tooMany(it)
+		return nil
+	}
+	if len(it.node.Content) == 0 {
+		p.report(it.at, ruleEmpty, "remove the key or fill the list", "%q is an empty list", it.key)
+		return nil
+	}
+	items := make([]*item, 0, len(it.node.Content))
+	for _, n := range it.node.Content {
+		items = append(items, &item{key: it.key, at: p.pos(n), node: n})
+	}
+	return items
+}
+
+// nonEmpty reports a mapping of user-given names that has none.
+func (p *parser) nonEmpty(it *item, s *section) {
+	if it != nil && !s.broken && len(it.node.Content) == 0 {
+		p.report(it.at, ruleEmpty, "remove the key or fill the mapping", "%q is an empty mapping", it.key)
+	}
+}
