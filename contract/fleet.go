@@ -102,7 +102,7 @@ func (l *linker) index() {
 			continue
 		}
 		l.nodes[node] = p
-		p.unique(packages, "Go package", packageName(node), "node "+node, p.nodeAt)
+		p.unique(packages, "Go package", Package(node), "node "+node, p.nodeAt)
 		l.indexEnv(p, env)
 		for _, m := range p.contract.Messages {
 			l.messages[m.Ref] = m

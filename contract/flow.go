@@ -30,7 +30,7 @@ func (l *linker) checkTypeNames() {
 			for _, t := range m.Data.all(nil) {
 				if !taken[t] {
 					taken[t] = true
-					p.claim(scopeType, goName(t.Owner.Node)+t.Name, "type "+t.Name+" of "+t.Owner.Node, p.useOf(m))
+					p.claim(scopeType, GoName(t.Owner.Node)+t.Name, "type "+t.Name+" of "+t.Owner.Node, p.useOf(m))
 				}
 			}
 		}

@@ -67,11 +67,11 @@ func (p *parser) readMessage(it *item, name string, m *Message) {
 
 // messageMethod returns what code of a node calls a message.
 func messageMethod(node string, r event.Ref) string {
-	name := goName(r.Name) + "V" + itoa(r.Version)
+	name := GoName(r.Name) + "V" + itoa(r.Version)
 	if r.Node == node {
 		return name
 	}
-	return goName(r.Node) + name
+	return GoName(r.Node) + name
 }
 
 // keyProperty reads the name of a property that may be a record's key: required text that is never

@@ -18,17 +18,17 @@ var (
 		`(-(0|[1-9]\d*|\d*[a-zA-Z-][0-9a-zA-Z-]*)(\.(0|[1-9]\d*|\d*[a-zA-Z-][0-9a-zA-Z-]*))*)?$`)
 )
 
-// packageName returns the Go package of a node: its name without hyphens.
-func packageName(node string) string { return strings.ReplaceAll(node, "-", "") }
+// Package returns the Go package of a node: its name without hyphens.
+func Package(node string) string { return strings.ReplaceAll(node, "-", "") }
 
 // Schema and role of a node's database, also the stem of its environment variables.
 func snake(node string) string { return strings.ReplaceAll(node, "-", "_") }
 
 func envName(node, key string) string { return strings.ToUpper(snake(node) + "_" + key) }
 
-// goName converts a kebab-case or snake_case name to an exported Go identifier: gateway_url is
+// GoName converts a kebab-case or snake_case name to an exported Go identifier: gateway_url is
 // GatewayURL. Words that Go writes in capitals stay so.
-func goName(name string) string {
+func GoName(name string) string {
 	var b strings.Builder
 	for _, w := range strings.FieldsFunc(name, func(r rune) bool { return r == '-' || r == '_' }) {
 		if initialism(w) {
@@ -52,7 +52,7 @@ func initialism(word string) bool {
 
 // reservedNodes maps node names that would take the place of something else to what that is.
 func reservedNode(name string) string {
-	switch pkg := packageName(name); {
+	switch pkg := Package(name); {
 	case slices.Contains([]string{"cmd", "main", "init", "internal", "vendor", "testdata"}, name):
 		return "a folder or function of Go"
 	case goWord(pkg):

@@ -14,7 +14,7 @@ func (p *parser) readSettings(it *item) {
 	for _, e := range s.items {
 		if p.snakeName(e, "a setting") {
 			p.claimSetting(e, "setting "+e.key)
-			p.claim(scopeConfig, goName(e.key), "setting "+e.key, e.at)
+			p.claim(scopeConfig, GoName(e.key), "setting "+e.key, e.at)
 			p.contract.Settings = append(p.contract.Settings, p.readSetting(e))
 		}
 	}
@@ -98,7 +98,7 @@ func (p *parser) readSecrets(s *section) {
 			continue
 		}
 		p.claimSetting(e, "secret "+e.key)
-		p.claim(scopeConfig, goName(e.key), "secret "+e.key, e.at)
+		p.claim(scopeConfig, GoName(e.key), "secret "+e.key, e.at)
 		p.contract.Secrets = append(p.contract.Secrets, p.readSecret(e))
 	}
 	slices.SortFunc(p.contract.Secrets, func(a, b *Secret) int { return cmp.Compare(a.Key, b.Key) })
@@ -131,7 +131,7 @@ func (p *parser) readRequirements(s *section) {
 		if !p.snakeName(e, "a requirement") {
 			continue
 		}
-		p.claim(scopeRequirement, goName(e.key), "requirement "+e.key, e.at)
+		p.claim(scopeRequirement, GoName(e.key), "requirement "+e.key, e.at)
 		name, ok := p.text(e)
 		if !ok || !p.typeName(p.pos(e.node), name, "a Go interface") {
 			continue

@@ -99,7 +99,7 @@ func (p *parser) readProperty(it *item, t *Type, scope string, required []*item)
 	if !p.snakeName(it, "a property") {
 		return
 	}
-	p.claim(scope, goName(it.key), "property "+it.key, it.at)
+	p.claim(scope, GoName(it.key), "property "+it.key, it.at)
 	t.Schema.Properties = append(t.Schema.Properties, &Property{
 		Name: it.key, Required: names(required, it.key), Pos: it.at,
 		Schema: p.readSchema(it, "property "+it.key, inProperty),

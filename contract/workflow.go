@@ -35,7 +35,7 @@ func (r *workflowReader) readSteps(it *item) {
 	r.nonEmpty(it, s)
 	for _, e := range s.items {
 		if r.snakeName(e, "a step") {
-			r.claim(scopeMethod, goName(e.key), "step "+e.key, e.at)
+			r.claim(scopeMethod, GoName(e.key), "step "+e.key, e.at)
 			step := &Step{Name: e.key, Pos: e.at}
 			r.steps[e.key] = step
 			r.workflow.Steps = append(r.workflow.Steps, step)
@@ -60,7 +60,7 @@ func (r *workflowReader) readStep(it *item, step *Step) {
 	step.Undo = r.message(undo, sends())
 	step.Timeout, _ = r.duration(s.get("timeout"))
 	if undo != nil {
-		r.claim(scopeMethod, "Undo"+goName(step.Name), "the undo of step "+step.Name, undo.at)
+		r.claim(scopeMethod, "Undo"+GoName(step.Name), "the undo of step "+step.Name, undo.at)
 		if send == nil {
 			r.report(undo.at, ruleContradiction, "remove it, or let the step send a command", "step %q undoes nothing: it only waits", step.Name)
 		}
