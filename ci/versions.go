@@ -1,0 +1,55 @@
+package main
+
+import (
+	"context"
+	_ "embed"
+	"fmt"
+	"strings"
+
+	"github.com/omninode-ai/omninode/ci/image"
+	"github.com/omninode-ai/omninode/ci/internal/dagger"
+)
+
+// The images of the pipeline, by exact tag; images.lock pins them by digest.
+const (
+	golangImage   = "golang:1.26-bookworm"
+	vaultImage    = "hashicorp/vault:1.21.0"
+	consulImage   = "hashicorp/consul:1.21.0"
+	kafkaImage    = "apache/kafka:4.1.1"
+	postgresImage = "postgres:17.5"
+)
+
+//go:embed images.lock
+var lockFile string
+
+// from starts a container from one of the images above.
+func (m *Omninode) from(ref string) *dagger.Container {
+	for _, pinned := range m.Images {
+		if strings.HasPrefix(pinned, ref+"@") {
+			ref = pinned
+		}
+	}
+	return dag.Container().From(ref)
+}
+
+// Ask the registry for the digest of every image and return them as the content of ci/images.lock.
+func (m *Omninode) Lock(ctx context.Context) (*dagger.File, error) {
+	var b strings.Builder
+	for _, line := range strings.Split(lockFile, "\n") {
+		if strings.HasPrefix(line, "#") {
+			b.WriteString(line + "\n")
+		}
+	}
+	for _, ref := range []string{golangImage, vaultImage, consulImage, kafkaImage, postgresImage} {
+		pulled, err := dag.Container().From(ref).ImageRef(ctx)
+		if err != nil {
+			return nil, explain("pull", ref, err)
+		}
+		digest, err := image.Digest(pulled)
+		if err != nil {
+			return nil, explain("pull", ref, err)
+		}
+		fmt.Fprintf(&b, "%s %s\n", ref, digest)
+	}
+	return dag.File("images.lock", b.String()), nil
+}
