@@ -113,7 +113,7 @@ func (l *linker) index() {
 // indexEnv checks that no two nodes share an environment variable.
 func (l *linker) indexEnv(p *parser, env map[string]claimant) {
 	c := p.contract
-	p.unique(env, scopeEnv, Env(c.Node, "database_url"), "node "+c.Node, p.nodeAt)
+	p.unique(env, scopeEnv, Env(c.Node, databaseURL), "node "+c.Node, p.nodeAt)
 	for _, s := range c.Settings {
 		p.unique(env, scopeEnv, Env(c.Node, s.Key), "setting "+s.Key+" of "+c.Node, s.Pos)
 	}

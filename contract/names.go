@@ -133,7 +133,7 @@ func (p *parser) readNode(it *item) {
 		p.report(p.pos(it.node), ruleReservedName, "choose another name", "node %q takes the name of %s", name, why)
 	}
 	p.contract.Node, p.nodeAt = name, p.pos(it.node)
-	p.reserve(scopeEnv, "the runtime", envName(name, "database_url"))
+	p.reserve(scopeEnv, "the runtime", envName(name, databaseURL))
 	p.reserve(scopeEnv, "the operating system", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR")
 }
 
