@@ -1,6 +1,7 @@
 // Package gateway is a sandbox of the card gateway that the shop's payment node talks to. It keeps
-// everything in memory, charges each idempotency key at most once, counts what it was asked, and
-// declines cards that end in 0002. The scenarios of package e2e look into it.
+// everything in memory, charges each idempotency key at most once, counts what it was asked, declines
+// cards that end in 0002 and takes its time for cards that end in 0077. The scenarios of package e2e
+// look into it.
 //
 //	POST /charges                 Idempotency-Key: K, {"card": "4242424242424242", "amount_cents": 1200}
 //	                              201 the charge, 200 on a repetition, 402 declined, 409 the key stands for another charge
@@ -11,16 +12,24 @@
 package gateway
 
 import (
+	"context"
 	"crypto/subtle"
 	"encoding/json"
 	"net/http"
 	"regexp"
 	"strings"
 	"sync"
+	"time"
 )
 
-// DeclinedSuffix ends the numbers of cards that the sandbox declines.
-const DeclinedSuffix = "0002"
+// What the numbers of special cards end with.
+const (
+	DeclinedSuffix = "0002" // is declined
+	SlowSuffix     = "0077" // takes Slowness
+)
+
+// Slowness is how long a charge of a slow card takes.
+const Slowness = 2 * time.Second
 
 // States of a charge.
 const (
@@ -85,6 +94,9 @@ func (g *Gateway) charge(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "a charge needs an Idempotency-Key, a card and an amount_cents of at least 0", http.StatusBadRequest)
 		return
 	}
+	if strings.HasSuffix(req.Card, SlowSuffix) && !pause(r.Context(), Slowness) {
+		return // the client is gone: nothing is charged
+	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	c, known := g.charges[key]
@@ -104,6 +116,18 @@ func (g *Gateway) charge(w http.ResponseWriter, r *http.Request) {
 		reply(w, http.StatusOK, c)
 	default:
 		reply(w, http.StatusCreated, c)
+	}
+}
+
+// pause waits for d; it reports whether ctx lasted.
+func pause(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-ctx.Done():
+		return false
 	}
 }
 

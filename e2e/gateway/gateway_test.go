@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"context"
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
@@ -61,5 +62,20 @@ func TestEmptyTokenIsNoPassword(t *testing.T) {
 	New("token").ServeHTTP(w, r)
 	if w.Code != http.StatusUnauthorized {
 		t.Errorf("status %d without a token, want 401", w.Code)
+	}
+}
+
+func TestSlowCardIsNotChargedForAClientThatIsGone(t *testing.T) {
+	t.Parallel()
+	g := New("token")
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	r := httptest.NewRequestWithContext(ctx, http.MethodPost, "/charges",
+		strings.NewReader(`{"card":"424242424242`+SlowSuffix+`","amount_cents":1}`))
+	r.Header.Set("Authorization", "Bearer token")
+	r.Header.Set("Idempotency-Key", "slow")
+	g.ServeHTTP(httptest.NewRecorder(), r)
+	if len(g.charges) != 0 {
+		t.Errorf("charged %v", g.charges)
 	}
 }

@@ -1,0 +1,238 @@
+package e2e
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/omninode-ai/omninode/e2e/gateway"
+	"github.com/omninode-ai/omninode/onex/event"
+)
+
+func checkoutCompletes(ctx context.Context, s *Stack) error {
+	c, err := s.begin(ctx, goodCard)
+	if err != nil {
+		return err
+	}
+	done, err := c.await(ctx, checkoutCompleted)
+	if err != nil {
+		return err
+	}
+	var result struct {
+		TotalCents int `json:"total_cents"`
+	}
+	if err := json.Unmarshal([]byte(done.Value), &result); err != nil {
+		return fmt.Errorf("read %s: %w", checkoutCompleted, err)
+	}
+	charge, err := c.charge(ctx)
+	if err != nil {
+		return err
+	}
+	if result.TotalCents != grossCents || charge.AmountCents != grossCents {
+		return fmt.Errorf("the customer was told %d cents and charged %d, want %d", result.TotalCents, charge.AmountCents, grossCents)
+	}
+	if charge.Status != gateway.Charged || charge.Charges != 1 {
+		return fmt.Errorf("the gateway has %s with %d charges, want one", charge.Status, charge.Charges)
+	}
+	return c.checkChain()
+}
+
+// checkChain wants every message of the happy path exactly once, each caused by another of the
+// chain, with the id that follows from its cause.
+func (c *checkout) checkChain() error {
+	path := []string{
+		startCheckout, placeOrder, orderPlaced, priceOrder, orderPriced,
+		chargeCard, cardCharged, orderReady, checkoutCompleted,
+	}
+	byID := map[string]message{}
+	for _, ref := range path {
+		found := c.all(ref)
+		if len(found) != 1 {
+			return fmt.Errorf("%d times %s in the chain, want one\n%s", len(found), ref, c.stack.bus.chain(c.start.ID))
+		}
+		byID[found[0].Event.ID] = found[0]
+	}
+	for _, m := range byID {
+		if m.Event.ID == c.start.ID {
+			continue
+		}
+		if err := checkLink(m, byID); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+const maxOrdinal = 8
+
+func checkLink(m message, byID map[string]message) error {
+	e := m.Event
+	if _, ok := byID[e.CausationID]; !ok {
+		return fmt.Errorf("%s was caused by %s, which is no message of the chain", e.Type, e.CausationID)
+	}
+	producer, ok := nodeOf(e.Source)
+	if !ok {
+		return fmt.Errorf("%s has the source %q", e.Type, e.Source)
+	}
+	for ordinal := range maxOrdinal {
+		if event.DeriveID(e.CausationID, producer, e.Type, ordinal) == e.ID {
+			return nil
+		}
+	}
+	return fmt.Errorf("id %s of %s does not follow from its cause %s", e.ID, e.Type, e.CausationID)
+}
+
+func nodeOf(source string) (string, bool) {
+	prefix := event.Source("")
+	if len(source) <= len(prefix) || source[:len(prefix)] != prefix {
+		return "", false
+	}
+	return source[len(prefix):], true
+}
+
+func cardDeclines(ctx context.Context, s *Stack) error {
+	c, err := s.begin(ctx, declinedCard)
+	if err != nil {
+		return err
+	}
+	failed, err := c.await(ctx, checkoutFailed)
+	if err != nil {
+		return err
+	}
+	if err := wantReason(failed); err != nil {
+		return err
+	}
+	charge, err := c.charge(ctx)
+	if err != nil {
+		return err
+	}
+	if charge.Status != gateway.Declined || charge.Charges != 0 {
+		return fmt.Errorf("the gateway has %s with %d charges, want a decline without any", charge.Status, charge.Charges)
+	}
+	if n := len(c.all(checkoutCompleted)); n != 0 {
+		return fmt.Errorf("the checkout failed and completed\n%s", s.bus.chain(c.start.ID))
+	}
+	return c.settled(ctx, "failed", "cancelled")
+}
+
+func wantReason(failed message) error {
+	var failure struct {
+		Reason string `json:"reason"`
+	}
+	if err := json.Unmarshal([]byte(failed.Value), &failure); err != nil {
+		return fmt.Errorf("read %s: %w", checkoutFailed, err)
+	}
+	if failure.Reason == "" {
+		return fmt.Errorf("%s gives no reason", checkoutFailed)
+	}
+	return nil
+}
+
+// lateCharge lets the checkout fail while the gateway still works on the charge: a decline of the
+// same step is sent in payment's name, as a step that timed out would be.
+func lateCharge(ctx context.Context, s *Stack) error {
+	c, err := s.begin(ctx, slowCard)
+	if err != nil {
+		return err
+	}
+	command, err := c.await(ctx, chargeCard)
+	if err != nil {
+		return err
+	}
+	if err := c.forgeDecline(ctx, command.Event); err != nil {
+		return err
+	}
+	for _, ref := range []string{checkoutFailed, cardCharged, refundCard, cardRefunded} {
+		if _, err := c.await(ctx, ref); err != nil {
+			return err
+		}
+	}
+	charge, err := c.charge(ctx)
+	if err != nil {
+		return err
+	}
+	if charge.Status != gateway.Refunded || charge.Charges != 1 || charge.Refunds != 1 {
+		return fmt.Errorf("the gateway has %s with %d charges and %d refunds, want one of each", charge.Status, charge.Charges, charge.Refunds)
+	}
+	return c.settled(ctx, "failed", "cancelled")
+}
+
+func (c *checkout) forgeDecline(ctx context.Context, command event.Envelope) error {
+	var charge struct {
+		PaymentID string `json:"payment_id"`
+	}
+	if err := json.Unmarshal(command.Data, &charge); err != nil {
+		return fmt.Errorf("read %s: %w", chargeCard, err)
+	}
+	data, err := json.Marshal(map[string]string{"order_id": c.order, "payment_id": charge.PaymentID, "reason": "too slow"})
+	if err != nil {
+		return fmt.Errorf("encode a decline: %w", err)
+	}
+	decline := command.Effect("payment", event.MustRef(cardDeclined), maxOrdinal, c.order, data, time.Now())
+	_, err = c.stack.bus.send(ctx, event.Topic{Class: event.Event, Ref: decline.Type}, decline)
+	return err
+}
+
+// duplicateStart sends the same start twice at once and once more after the end. A healthy checkout
+// of the same key order then shows that the duplicates have been passed.
+func duplicateStart(ctx context.Context, s *Stack) error {
+	c, err := s.newCheckout(goodCard)
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(c.send(ctx), c.send(ctx)); err != nil {
+		return err
+	}
+	if _, err := c.await(ctx, checkoutCompleted); err != nil {
+		return err
+	}
+	if err := c.send(ctx); err != nil {
+		return err
+	}
+	again, err := s.restart(ctx, c)
+	if err != nil {
+		return err
+	}
+	for _, ref := range []string{placeOrder, chargeCard, cardCharged, checkoutCompleted} {
+		if n := len(c.all(ref)); n != 1 {
+			return fmt.Errorf("%d times %s after a duplicate start, want one\n%s", n, ref, s.bus.chain(c.start.ID))
+		}
+	}
+	if n := len(again.all(placeOrder)); n != 0 {
+		return fmt.Errorf("another start of a finished checkout placed %d orders, want none", n)
+	}
+	charge, err := c.charge(ctx)
+	if err != nil {
+		return err
+	}
+	if charge.Requests != 1 || charge.Charges != 1 {
+		return fmt.Errorf("the gateway was asked %d times and charged %d times, want once", charge.Requests, charge.Charges)
+	}
+	return nil
+}
+
+// restart starts a finished checkout again with a new envelope of the same order, and waits until
+// checkout's group has passed that record.
+func (s *Stack) restart(ctx context.Context, c *checkout) (*checkout, error) {
+	again := &checkout{stack: s, order: c.order}
+	again.start = event.NewRoot("onex://e2e", c.start.Type, c.order, c.start.Data, time.Now())
+	topic := event.Topic{Class: event.Command, Ref: again.start.Type}
+	r, err := s.bus.send(ctx, topic, again.start)
+	if err != nil {
+		return nil, err
+	}
+	return again, s.eventually(ctx, "checkout passes a duplicate start", func(ctx context.Context) error {
+		var next int64
+		err := s.db.QueryRow(ctx, `SELECT next_off FROM checkout.fence WHERE topic = $1 AND partition = $2`,
+			topic.String(), r.Partition).Scan(&next)
+		if err != nil {
+			return fmt.Errorf("read checkout's fence: %w", err)
+		}
+		if next <= r.Offset {
+			return fmt.Errorf("it is at offset %d of partition %d, want past %d", next, r.Partition, r.Offset)
+		}
+		return nil
+	})
+}
