@@ -1,0 +1,131 @@
+package codegen
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/omninode-ai/omninode/contract"
+)
+
+// literal returns t's example as a Go literal; set replaces the values of properties.
+func (ts *typeSet) literal(t *contract.Type, set map[string]string) (string, error) {
+	d := json.NewDecoder(bytes.NewReader(t.Example()))
+	d.UseNumber()
+	var example any
+	if err := d.Decode(&example); err != nil {
+		return "", fmt.Errorf("example of %s: %w", t.Name, err)
+	}
+	name := ts.use(t)
+	return ts.object(resolve(t.Schema), name, example, set), nil
+}
+
+func (ts *typeSet) object(s *contract.Schema, name string, example any, set map[string]string) string {
+	values, _ := example.(map[string]any)
+	var fields []string
+	for _, p := range s.Properties {
+		v, ok := set[p.Name]
+		if !ok && values[p.Name] != nil {
+			v, ok = ts.value(p.Schema, name+fieldName(p.Name), values[p.Name]), true
+		}
+		if ok {
+			fields = append(fields, fieldName(p.Name)+": "+v)
+		}
+	}
+	return name + "{" + strings.Join(fields, ", ") + "}"
+}
+
+func (ts *typeSet) value(s *contract.Schema, at string, example any) string {
+	r := resolve(s)
+	switch v := example.(type) {
+	case map[string]any:
+		return ts.object(r, ts.objectName(s, at), v, nil)
+	case []any:
+		items := make([]string, 0, len(v))
+		for _, item := range v {
+			items = append(items, ts.value(r.Items, at+"Item", item))
+		}
+		return ts.goType(nil, r, at) + "{" + strings.Join(items, ", ") + "}"
+	case string:
+		return quote(v)
+	}
+	return fmt.Sprint(example) // a number or boolean
+}
+
+// settingType returns the Go type of a setting and the config.Reader's method for it.
+func settingType(s *contract.Schema) (goType, read string) {
+	switch {
+	case s.Type == "integer":
+		return "int64", "Int"
+	case s.Type == "number":
+		return "float64", "Float"
+	case s.Type == "boolean":
+		return "bool", "Bool"
+	case s.Format == "duration":
+		return "time.Duration", "Duration"
+	}
+	return "string", "String"
+}
+
+// settingRules returns the rules the config.Reader checks.
+func settingRules(s *contract.Schema) []string {
+	var rules []string
+	add := func(format string, args ...any) { rules = append(rules, fmt.Sprintf("config."+format, args...)) }
+	if s.Type == "string" && s.Format == "duration" {
+		return nil
+	}
+	for _, b := range []struct {
+		rule  string
+		limit *string
+	}{{"Min", s.Minimum}, {"Max", s.Maximum}} {
+		if b.limit != nil {
+			add("%s(%s)", b.rule, *b.limit)
+		}
+	}
+	if s.MinLength != nil {
+		add("MinLen(%d)", *s.MinLength)
+	}
+	if s.MaxLength != nil {
+		add("MaxLen(%d)", *s.MaxLength)
+	}
+	if len(s.Enum) > 0 {
+		add("OneOf(%s)", quoteAll(s.Enum))
+	}
+	if s.Pattern != "" {
+		add("Pattern(%s)", quote(s.Pattern))
+	}
+	if f := formatRule(s.Format); f != "" {
+		add("%s()", f)
+	}
+	return rules
+}
+
+// settingExample returns a Go expression of a value that the setting accepts.
+func settingExample(s *contract.Setting) (string, error) {
+	text := s.Example()
+	switch goType, _ := settingType(s.Schema); goType {
+	case "string":
+		return quote(text), nil
+	case "bool":
+		b, err := strconv.ParseBool(text)
+		return strconv.FormatBool(b), err
+	case "time.Duration":
+		d, err := time.ParseDuration(text)
+		return cmp.Or(duration(d), "0"), err
+	}
+	return numberLiteral(text, s.Schema.Type)
+}
+
+// numberLiteral returns the literal of a number, which must fit its Go type.
+func numberLiteral(text, schemaType string) (string, error) {
+	if schemaType == "integer" {
+		n, err := strconv.ParseInt(text, 10, 64)
+		return strconv.FormatInt(n, 10), err
+	}
+	f, err := strconv.ParseFloat(text, 64)
+	return strconv.FormatFloat(f, 'f', -1, 64), err
+}

@@ -1,0 +1,416 @@
+package codegen
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/omninode-ai/omninode/contract"
+	"github.com/omninode-ai/omninode/onex/event"
+)
+
+// node is everything the templates of one node show. All decisions were taken when it was built;
+// strings are Go source ready to print. It is not changed afterwards.
+type node struct {
+	Name, Package, ImportPath string
+	NameLiteral               string
+	Version, Kind, SHA256     string // Go literals, Kind without its package
+	Description               string // Go literal
+	Doc                       string // package comment
+	Capabilities              []string
+
+	Types    []goType
+	Patterns []pattern
+	Refs     []ref
+	Inputs   []input
+	Outputs  []output
+	Settings []setting
+	Requires []requirement
+	Examples []example
+	Keys     []keyProperty
+
+	Reducer *reducer
+	Flow    *flow
+}
+
+// ref is a package variable that holds the name of a message.
+type ref struct{ Var, Literal string }
+
+// input is one message type the node handles.
+type input struct {
+	Ref, Class, Emits string
+	IdempotencyKey    string // "" or Go literal
+	Timeout, Retry    string // "" or Go expressions
+	Name, Doc, Type   string
+	Decode            string
+	Emitter           string
+	Emissions         []emission
+	Scaffold          []string // statements of the scaffolded handler
+	ScaffoldState     string   // expression of the scaffolded next state
+	handle            *contract.Handle
+	message           *contract.Message
+	emits             []*contract.Message
+}
+
+// emission is one method of an emitter.
+type emission struct{ Name, Ref, Class, Type, Key, Topic string }
+
+type output struct{ Ref, Class string }
+
+// setting is one field of Config, or one secret.
+type setting struct {
+	Field, Type, Doc          string
+	Read                      string
+	Key, Env, Default, Secret string // Go literals; Default and Secret may be ""
+	Description               string
+	Example                   string // Go expression
+}
+
+type requirement struct{ Field, Type, Name string }
+
+type example struct{ Ref, JSON string }
+
+// keyProperty names the partition key in a message's payload.
+type keyProperty struct{ Ref, Property string }
+
+// reducer is the state machine of a reducer.
+type reducer struct {
+	State, Decode  string
+	Initial, Final string
+	Transitions    []transition
+}
+
+type transition struct{ Input, From, To, Emits, Early string }
+
+// flow is the workflow of an orchestrator.
+type flow struct {
+	Start, Completed, Failed string // refs
+	StartType                string
+	Answers                  []answer
+	Steps                    []step
+	Builders                 []builder // all of the below, in the order of the steps
+	Sends, Undos, Ends       []builder
+}
+
+type answer struct{ Field, Type, Tag, Ref string }
+
+type step struct{ Name, After, Send, Success, Failure, Undo, Timeout string }
+
+// builder is a Handler method that builds a message of the workflow.
+type builder struct {
+	Step              string // Go literal; "" of Completed and Failed
+	Method, Doc, Type string
+	Key               string
+	Scaffold          string // Go expression
+}
+
+// modeler collects what newNode finds out, its mistakes included.
+type modeler struct {
+	c     *contract.Contract
+	n     *node
+	types *typeSet
+	errs  []error
+}
+
+// newNode decides everything about the files of a contract.
+func newNode(c *contract.Contract, opts Options) (*node, error) {
+	m := &modeler{c: c, types: newTypeSet(c)}
+	if err := checkNames(c); err != nil {
+		return nil, err
+	}
+	pkg := contract.Package(c.Node)
+	m.n = &node{
+		Name: c.Node, NameLiteral: quote(c.Node), Package: pkg, ImportPath: opts.importPath(c.Node),
+		Version: quote(c.Version), Kind: contract.GoName(string(c.Kind)), SHA256: quote(c.SHA256),
+		Description: quote(c.Description),
+		Doc:         sentence(fmt.Sprintf("Package %s is the %s node %s", pkg, c.Kind, c.Node), c.Description),
+	}
+	for _, s := range c.Capabilities {
+		m.n.Capabilities = append(m.n.Capabilities, quote(s))
+	}
+	m.types.addOwn()
+	m.settings()
+	m.inputs()
+	m.reducer()
+	m.flow()
+	m.outputs()
+	m.refs()
+	m.n.Types, m.n.Patterns = m.types.sorted()
+	m.errs = append(m.errs, m.types.errs...)
+	m.errs = append(m.errs, collisions(m.n)...)
+	if err := errors.Join(m.errs...); err != nil {
+		return nil, fmt.Errorf("generate node %s: %w", c.Node, err)
+	}
+	return m.n, nil
+}
+
+func (m *modeler) name(msg *contract.Message) string { return messageName(m.c.Node, msg.Ref) }
+
+func (m *modeler) ref(msg *contract.Message) string { return "ref" + m.name(msg) }
+
+func (m *modeler) refList(msgs []*contract.Message) string {
+	if len(msgs) == 0 {
+		return ""
+	}
+	var names []string
+	for _, msg := range msgs {
+		names = append(names, m.ref(msg))
+	}
+	return "[]event.Ref{" + strings.Join(names, ", ") + "}"
+}
+
+func class(c event.Class) string {
+	if c == event.Command {
+		return "event.Command"
+	}
+	return "event.Event"
+}
+
+// key returns the expression of the partition key of a payload in variable v.
+func (m *modeler) key(v string, msg *contract.Message) string {
+	p := property(msg.Data.Schema, msg.Key)
+	if p == nil || !p.Required {
+		m.errs = append(m.errs, fmt.Errorf("%s: key %q is not a required property of %s", msg.Ref, msg.Key, msg.Data.Name))
+		return `""`
+	}
+	field := v + "." + fieldName(p.Name)
+	switch resolve(p.Schema).Type {
+	case "string":
+		return field
+	case "integer":
+		return "strconv.FormatInt(" + field + ", 10)"
+	}
+	m.errs = append(m.errs, fmt.Errorf("%s: key %q is neither a string nor an integer", msg.Ref, msg.Key))
+	return `""`
+}
+
+func property(s *contract.Schema, name string) *contract.Property {
+	for _, p := range resolve(s).Properties {
+		if p.Name == name {
+			return p
+		}
+	}
+	return nil
+}
+
+func (m *modeler) settings() {
+	for _, s := range m.c.Settings {
+		m.n.Settings = append(m.n.Settings, m.setting(s))
+	}
+	for _, s := range m.c.Secrets {
+		m.n.Settings = append(m.n.Settings, setting{
+			Field: fieldName(s.Key), Type: "config.Secret", Doc: comment(s.Description),
+			Read: "r.Secret(" + quote(s.Key) + ")",
+			Key:  quote(s.Key), Env: quote(contract.Env(m.c.Node, s.Key)), Secret: "true",
+			Description: quote(s.Description), Example: `config.NewSecret("example")`,
+		})
+	}
+	for _, r := range m.c.Requires {
+		m.n.Requires = append(m.n.Requires, requirement{Field: fieldName(r.Name), Type: r.Type, Name: r.Name})
+	}
+}
+
+func (m *modeler) setting(s *contract.Setting) setting {
+	goType, read := settingType(s.Schema)
+	rules := settingRules(s.Schema)
+	out := setting{
+		Field: fieldName(s.Key), Type: goType, Doc: comment(s.Description),
+		Read: fmt.Sprintf("r.%s(%s)", read, strings.Join(append([]string{quote(s.Key)}, rules...), ", ")),
+		Key:  quote(s.Key), Env: quote(contract.Env(m.c.Node, s.Key)), Description: quote(s.Description),
+	}
+	if s.Default != nil {
+		out.Default = quote(*s.Default)
+	}
+	var err error
+	if out.Example, err = settingExample(s); err != nil {
+		m.errs = append(m.errs, fmt.Errorf("config %s: %w", s.Key, err))
+	}
+	return out
+}
+
+// inputs models what compute and effect nodes handle.
+func (m *modeler) inputs() {
+	for _, h := range m.c.Handles {
+		in := m.input(h.Input, h.Emits)
+		in.handle = h
+		if h.IdempotencyKey != "" {
+			in.IdempotencyKey = quote(h.IdempotencyKey)
+		}
+		in.Timeout = duration(h.Timeout)
+		in.Retry = retry(h.Retry)
+		m.add(in)
+	}
+}
+
+func (m *modeler) input(msg *contract.Message, emits []*contract.Message) input {
+	name := m.name(msg)
+	goType := m.types.root(msg.Data)
+	in := input{
+		Ref: m.ref(msg), Class: class(msg.Class), Emits: m.refList(emits),
+		Name: name, Doc: sentence(name+" handles "+msg.Ref.String(), msg.Description),
+		Type: goType, Decode: "decode" + goType, Emitter: name + "Emitter",
+		message: msg, emits: emits,
+	}
+	for _, e := range emits {
+		in.Emissions = append(in.Emissions, emission{
+			Name: m.name(e), Ref: m.ref(e), Class: class(e.Class), Type: m.types.use(e.Data),
+			Key: m.key("data", e), Topic: e.Ref.String(),
+		})
+	}
+	if len(emits) > 0 {
+		lit := m.payloadLiteral(emits[0], "in.Data", msg)
+		in.Scaffold = []string{fmt.Sprintf("emit.%s(%s)", m.name(emits[0]), lit)}
+	}
+	return in
+}
+
+// payloadLiteral returns a minimal literal of msg's payload. If msg and from have the same
+// key property, the key is taken from the variable v that holds from's payload.
+func (m *modeler) payloadLiteral(msg *contract.Message, v string, from *contract.Message) string {
+	set := map[string]string{}
+	if from.Key == msg.Key && sameKind(from, msg) {
+		set[msg.Key] = v + "." + fieldName(msg.Key)
+	}
+	return m.literal(msg.Data, set)
+}
+
+func sameKind(a, b *contract.Message) bool {
+	pa, pb := property(a.Data.Schema, a.Key), property(b.Data.Schema, b.Key)
+	return pa != nil && pb != nil && resolve(pa.Schema).Type == resolve(pb.Schema).Type
+}
+
+func (m *modeler) literal(t *contract.Type, set map[string]string) string {
+	lit, err := m.types.literal(t, set)
+	if err != nil {
+		m.errs = append(m.errs, err)
+	}
+	return lit
+}
+
+// add appends an input with the example of its payload.
+func (m *modeler) add(in input) {
+	m.n.Inputs = append(m.n.Inputs, in)
+	m.n.Examples = append(m.n.Examples, example{Ref: in.Ref, JSON: quote(string(in.message.Data.Example()))})
+}
+
+func (m *modeler) reducer() {
+	if m.c.Machine == nil || m.c.State == nil {
+		return
+	}
+	state := m.types.root(m.c.State.Data)
+	final := make([]string, 0, len(m.c.Machine.Final))
+	for _, f := range m.c.Machine.Final {
+		final = append(final, quote(f))
+	}
+	m.n.Reducer = &reducer{
+		State: state, Decode: "decode" + state,
+		Initial: quote(m.c.Machine.Initial), Final: strings.Join(final, ", "),
+	}
+	byInput := map[event.Ref][]*contract.Transition{}
+	for _, t := range m.c.Machine.Transitions {
+		byInput[t.Input.Ref] = append(byInput[t.Input.Ref], t)
+		m.n.Reducer.Transitions = append(m.n.Reducer.Transitions, m.transition(t))
+	}
+	for _, r := range slices.SortedFunc(maps.Keys(byInput), event.Ref.Compare) {
+		var emits []*contract.Message
+		for _, t := range byInput[r] {
+			emits = appendNew(emits, t.Emits...)
+		}
+		m.add(m.reducerInput(byInput[r][0].Input, emits))
+	}
+}
+
+func (m *modeler) reducerInput(msg *contract.Message, emits []*contract.Message) input {
+	in := m.input(msg, emits)
+	set := map[string]string{}
+	if p := property(msg.Data.Schema, m.c.State.Key); p != nil && p.Required {
+		set[m.c.State.Key] = "in.Data." + fieldName(p.Name)
+	}
+	in.ScaffoldState = m.literal(m.c.State.Data, set)
+	return in
+}
+
+func (m *modeler) transition(t *contract.Transition) transition {
+	from := make([]string, 0, len(t.From))
+	for _, f := range t.From {
+		from = append(from, quote(f))
+	}
+	return transition{
+		Input: m.ref(t.Input), From: "[]string{" + strings.Join(from, ", ") + "}", To: quote(t.To),
+		Emits: m.refList(t.Emits), Early: duration(t.Early),
+	}
+}
+
+// outputs lists everything the node may send: what its inputs emit.
+func (m *modeler) outputs() {
+	var all []*contract.Message
+	for _, in := range m.n.Inputs {
+		all = appendNew(all, in.emits...)
+	}
+	slices.SortFunc(all, func(a, b *contract.Message) int { return a.Ref.Compare(b.Ref) })
+	for _, msg := range all {
+		m.n.Outputs = append(m.n.Outputs, output{Ref: m.ref(msg), Class: class(msg.Class)})
+	}
+}
+
+// refs lists a variable for every message that code names.
+func (m *modeler) refs() {
+	var all []*contract.Message
+	for _, in := range m.n.Inputs {
+		all = appendNew(appendNew(all, in.emits...), in.message)
+	}
+	slices.SortFunc(all, func(a, b *contract.Message) int { return a.Ref.Compare(b.Ref) })
+	for _, msg := range all {
+		m.n.Refs = append(m.n.Refs, ref{Var: m.ref(msg), Literal: quote(msg.Ref.String())})
+		m.n.Keys = append(m.n.Keys, keyProperty{Ref: m.ref(msg), Property: quote(msg.Key)})
+	}
+}
+
+// appendNew appends the messages that list does not have yet.
+func appendNew(list []*contract.Message, msgs ...*contract.Message) []*contract.Message {
+	for _, msg := range msgs {
+		if msg != nil && !slices.ContainsFunc(list, func(o *contract.Message) bool { return o.Ref == msg.Ref }) {
+			list = append(list, msg)
+		}
+	}
+	return list
+}
+
+// duration returns d as Go source, "" if zero.
+func duration(d time.Duration) string {
+	if d == 0 {
+		return ""
+	}
+	for _, u := range []struct {
+		unit time.Duration
+		name string
+	}{{time.Hour, "Hour"}, {time.Minute, "Minute"}, {time.Second, "Second"}, {time.Millisecond, "Millisecond"}} {
+		switch {
+		case d == u.unit:
+			return "time." + u.name
+		case d%u.unit == 0:
+			return fmt.Sprintf("%d * time.%s", d/u.unit, u.name)
+		}
+	}
+	return fmt.Sprintf("time.Duration(%d)", d)
+}
+
+func retry(r *contract.Retry) string {
+	if r == nil {
+		return ""
+	}
+	fields := []string{fmt.Sprintf("Attempts: %d", r.Attempts)}
+	if d := duration(r.First); d != "" {
+		fields = append(fields, "First: "+d)
+	}
+	if d := duration(r.Max); d != "" {
+		fields = append(fields, "Max: "+d)
+	}
+	if r.Then == "halt_key" {
+		fields = append(fields, "HaltKey: true")
+	}
+	return "engine.RetryPolicy{" + strings.Join(fields, ", ") + "}"
+}

@@ -1,0 +1,178 @@
+package codegen
+
+import (
+	"slices"
+	"strings"
+)
+
+const (
+	contextImport  = `"context"`
+	fmtImport      = `"fmt"`
+	testingImport  = `"testing"`
+	timeImport     = `"time"`
+	regexpImport   = `"regexp"`
+	strconvImport  = `"strconv"`
+	onexImport     = `"github.com/omninode-ai/omninode/onex"`
+	configImport   = `"github.com/omninode-ai/omninode/onex/config"`
+	engineImport   = `"github.com/omninode-ai/omninode/onex/engine"`
+	eventImport    = `"github.com/omninode-ai/omninode/onex/event"`
+	payloadImport  = `"github.com/omninode-ai/omninode/onex/payload"`
+	onextestImport = `"github.com/omninode-ai/omninode/onex/onextest"`
+)
+
+// outlines lists the files of a node and what each may declare and import.
+func (n *node) outlines() []outline {
+	list := []outline{
+		n.typesOutline(), n.nodeOutline(), n.configOutline(), n.behaviourOutline(), n.mainOutline(),
+		n.handlerOutline(), n.wireOutline(), n.handlerTestOutline(),
+	}
+	for i := range list {
+		list[i].Path = n.Name + "/" + strings.TrimSuffix(strings.TrimPrefix(list[i].Template, "node/"), ".tmpl")
+	}
+	return list
+}
+
+func (n *node) typesOutline() outline {
+	o := outline{Template: "node/types.gen.go.tmpl", Owner: Owned}
+	for _, t := range n.Types {
+		o.Decls = append(o.Decls, t.Name, t.Name+".Validate")
+		if t.Read {
+			o.Decls = append(o.Decls, "read"+t.Name)
+		}
+		if t.Decode {
+			o.Decls = append(o.Decls, "decode"+t.Name)
+		}
+		if (t.Read || len(t.Checks) > 0) && len(o.Imports) == 0 {
+			o.Imports = append(o.Imports, payloadImport)
+		}
+	}
+	for _, p := range n.Patterns {
+		o.Decls = append(o.Decls, p.Var)
+	}
+	if len(n.Patterns) > 0 {
+		o.Imports = append(o.Imports, regexpImport)
+	}
+	return o
+}
+
+func (n *node) nodeOutline() outline {
+	o := outline{
+		Template: "node/node.gen.go.tmpl", Owner: Owned,
+		Imports: []string{contextImport, fmtImport, onexImport, configImport, engineImport, eventImport},
+		Decls:   []string{"Handler", "Requirements", "Node", "inputs", "build", "routes"},
+	}
+	for _, r := range n.Refs {
+		o.Decls = append(o.Decls, r.Var)
+	}
+	if n.Reducer != nil {
+		o.Decls = append(o.Decls, "machine")
+	}
+	if n.Flow != nil {
+		o.Decls = append(o.Decls, "Workflow", "workflow", "sends")
+		o.Imports = append(o.Imports, payloadImport)
+	} else {
+		for _, in := range n.Inputs {
+			o.Decls = append(o.Decls, in.Emitter)
+			for _, e := range in.Emissions {
+				o.Decls = append(o.Decls, in.Emitter+"."+e.Name)
+			}
+		}
+	}
+	if n.nodeText(func(s string) bool { return strings.Contains(s, "time.") }) {
+		o.Imports = append(o.Imports, timeImport)
+	}
+	if n.nodeText(func(s string) bool { return strings.HasPrefix(s, "strconv.") }) {
+		o.Imports = append(o.Imports, strconvImport)
+	}
+	return o
+}
+
+// nodeText reports whether an expression of node.gen.go that may need a further import does.
+func (n *node) nodeText(needs func(string) bool) bool {
+	var texts []string
+	for _, in := range n.Inputs {
+		texts = append(texts, in.Timeout, in.Retry)
+		for _, e := range in.Emissions {
+			texts = append(texts, e.Key)
+		}
+	}
+	if n.Reducer != nil {
+		for _, t := range n.Reducer.Transitions {
+			texts = append(texts, t.Early)
+		}
+	}
+	if n.Flow != nil {
+		for _, s := range n.Flow.Steps {
+			texts = append(texts, s.Timeout)
+		}
+		for _, b := range n.Flow.Builders {
+			texts = append(texts, b.Key)
+		}
+	}
+	return slices.ContainsFunc(texts, needs)
+}
+
+func (n *node) configOutline() outline {
+	o := outline{
+		Template: "node/config.gen.go.tmpl", Owner: Owned,
+		Imports: []string{configImport}, Decls: []string{"Config", "newConfig", "settings"},
+	}
+	if slices.ContainsFunc(n.Settings, func(s setting) bool { return s.Type == "time.Duration" }) {
+		o.Imports = append(o.Imports, timeImport)
+	}
+	return o
+}
+
+func (n *node) behaviourOutline() outline {
+	return outline{
+		Template: "node/behaviour.gen_test.go.tmpl", Owner: Owned, Decls: []string{"TestBehaviour"},
+		Imports: []string{testingImport, eventImport, onextestImport},
+	}
+}
+
+func (n *node) mainOutline() outline {
+	return outline{
+		Template: "node/cmd/main.gen.go.tmpl", Owner: Owned, Decls: []string{"main"},
+		Imports: []string{onexImport, importLine(n.Package, n.ImportPath)},
+	}
+}
+
+func (n *node) handlerOutline() outline {
+	o := outline{
+		Template: "node/handler.go.tmpl", Owner: Scaffold,
+		Imports: []string{contextImport}, Decls: []string{"handler", "newHandler"},
+	}
+	if n.Flow != nil {
+		for _, b := range n.Flow.Builders {
+			o.Decls = append(o.Decls, "handler."+b.Method)
+		}
+		return o
+	}
+	for _, in := range n.Inputs {
+		o.Decls = append(o.Decls, "handler."+in.Name)
+	}
+	o.Imports = append(o.Imports, onexImport)
+	return o
+}
+
+func (n *node) wireOutline() outline {
+	o := outline{Template: "node/wire.go.tmpl", Owner: Scaffold, Imports: []string{contextImport}, Decls: []string{"wire"}}
+	for _, r := range n.Requires {
+		o.Decls = append(o.Decls, r.Type)
+	}
+	return o
+}
+
+func (n *node) handlerTestOutline() outline {
+	o := outline{
+		Template: "node/handler_test.go.tmpl", Owner: Scaffold,
+		Imports: []string{testingImport}, Decls: []string{"testHandler"},
+	}
+	if slices.ContainsFunc(n.Settings, func(s setting) bool { return s.Type == "config.Secret" }) {
+		o.Imports = append(o.Imports, configImport)
+	}
+	if slices.ContainsFunc(n.Settings, func(s setting) bool { return strings.Contains(s.Example, "time.") }) {
+		o.Imports = append(o.Imports, timeImport)
+	}
+	return o
+}

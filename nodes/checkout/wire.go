@@ -1,0 +1,8 @@
+package checkout
+
+import "context"
+
+// wire builds what the handler requires.
+func wire(_ context.Context, _ Config) (Requirements, error) {
+	return Requirements{}, nil
+}

@@ -1,0 +1,13 @@
+package pricing
+
+import "testing"
+
+// testHandler returns the handler with fakes for what it requires; the generated behaviour test
+// calls it.
+func testHandler(t *testing.T) Handler {
+	t.Helper()
+	cfg := Config{
+		TaxPercent: 20,
+	}
+	return newHandler(cfg, Requirements{})
+}

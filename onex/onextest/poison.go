@@ -1,0 +1,72 @@
+package onextest
+
+import (
+	"fmt"
+
+	"github.com/omninode-ai/omninode/onex/engine"
+	"github.com/omninode-ai/omninode/onex/event"
+)
+
+// poisonScenarios tries what must become a dead letter instead of reaching the handler.
+func (c Case) poisonScenarios(in engine.Input) []scenario {
+	name := in.Type.String() + "/poison/"
+	list := []scenario{
+		c.poison(name+"broken_json", in, engine.Malformed, func(r record) record {
+			r.event.Data = r.event.Data[:len(r.event.Data)-1]
+			return r
+		}),
+		c.poison(name+"no_id", in, engine.Malformed, func(r record) record {
+			r.event.ID = ""
+			return r
+		}),
+		c.wrongType(name+"wrong_type", in),
+	}
+	return append(list, c.poison(name+"no_object", in, engine.Invalid, func(r record) record {
+		r.event.Data = []byte("[]")
+		return r
+	}))
+}
+
+// poison delivers a spoilt example where the intact one would be handled.
+func (c Case) poison(name string, in engine.Input, want engine.Class, spoil func(record) record) scenario {
+	return scenario{name, func() error {
+		b, err := c.bench()
+		if err != nil {
+			return err
+		}
+		if err := c.reach(b, in.Type); err != nil {
+			return err
+		}
+		r, err := b.example(in.Type)
+		if err != nil {
+			return err
+		}
+		return b.expect(spoil(r), fmt.Sprintf("a dead letter of class %s", want), func(d delivered) bool {
+			return d.result == engine.DeadLettered && d.class == want
+		})
+	}}
+}
+
+// wrongType delivers a message on the topic of another.
+func (c Case) wrongType(name string, in engine.Input) scenario {
+	return scenario{name, func() error {
+		b, err := c.bench()
+		if err != nil {
+			return err
+		}
+		r, err := b.example(in.Type)
+		if err != nil {
+			return err
+		}
+		r.event.Type = event.Ref{Node: in.Type.Node, Name: in.Type.Name, Version: in.Type.Version + 1}
+		it := b.core.Open(engine.Record{Topic: in.Topic().String(), Headers: r.event.Headers(), Value: r.event.Data})
+		d, err := b.settle(it)
+		switch {
+		case err != nil:
+			return err
+		case d.class != engine.WrongType:
+			return fmt.Errorf("%s on the topic of %s: want a dead letter of class %s, got %s", r.event.Type, in.Type, engine.WrongType, d)
+		}
+		return nil
+	}}
+}
