@@ -39,6 +39,7 @@ func (w *walker) walk(n string) {
 // reach returns the nodes of a graph that can be reached from the given ones.
 func reach(graph map[string][]string, from ...string) map[string]bool {
 	reached := map[string]bool{}
+	from = slices.Clone(from) // the caller keeps its own
 	for len(from) > 0 {
 		next := from[len(from)-1]
 		from = from[:len(from)-1]

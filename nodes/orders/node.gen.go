@@ -96,7 +96,7 @@ func inputs() []engine.Input {
 func machine() *engine.Machine {
 	return &engine.Machine{
 		Initial: "new",
-		Final:   []string{"placed", "new"},
+		Final:   []string{"ready", "cancelled"},
 		Transitions: []engine.Transition{
 			{
 				Input: refPlaceOrderV1, From: []string{"new"}, To: "placed",
