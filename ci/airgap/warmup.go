@@ -1,0 +1,76 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+// warmUp is the step that loads one small module: it fills the engine's cache
+// of Go modules and compiled packages, which the first real call would wait
+// for, and proves that CLI, engine and SDK work together.
+func (s *site) warmUp() step {
+	return step{
+		name: "warm-up", lane: assembling, needs: []string{"engine"},
+		key: s.keys.engine, expect: 45 * time.Second, size: unsized,
+		ready: func(ctx context.Context) bool {
+			warmed, err := os.ReadFile(s.warmFile())
+			mark := s.warmMark(ctx)
+			return err == nil && mark != "" && string(warmed) == mark
+		},
+		make: func(ctx context.Context, log io.Writer) error {
+			if err := s.loadModule(ctx, log); err != nil {
+				return err
+			}
+			return os.WriteFile(s.warmFile(), []byte(s.warmMark(ctx)), 0o644)
+		},
+	}
+}
+
+func (s *site) warmFile() string { return filepath.Join(s.cache.root, "warm") }
+
+// warmMark names the engine's version and its volume: a new one is cold.
+func (s *site) warmMark(ctx context.Context) string {
+	created, err := s.docker.quiet(ctx, "volume", "inspect", "--format", "{{.CreatedAt}}", engineName)
+	if err != nil {
+		return ""
+	}
+	return s.keys.engine + " " + created
+}
+
+func (s *site) loadModule(ctx context.Context, log io.Writer) error {
+	dir, err := os.MkdirTemp("", "airgap-warm-up-")
+	if err != nil {
+		return fmt.Errorf("make a folder for a module: %w", err)
+	}
+	defer os.RemoveAll(dir)
+	for name, content := range warmModule {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o644); err != nil {
+			return fmt.Errorf("write a module: %w", err)
+		}
+	}
+	var env []string
+	for _, v := range s.environment() {
+		env = append(env, v.name+"="+v.value)
+	}
+	_, err = s.exec(ctx, command{
+		name: s.cliTarget(), args: []string{"functions"}, dir: dir, env: env, log: log,
+	})
+	return err
+}
+
+// warmModule is a module that imports what every module's generated code does.
+var warmModule = map[string]string{
+	"dagger.json": `{"name": "warmup", "engineVersion": "` + daggerVersion + `", "sdk": {"source": "go"}}`,
+	"main.go": `// A module that only has to compile.
+package main
+
+type Warmup struct{}
+
+// Hello says so.
+func (m *Warmup) Hello() string { return "hello" }
+`,
+}
