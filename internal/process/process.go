@@ -4,6 +4,7 @@
 package process
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -91,6 +92,16 @@ func (p *Process) Stop(grace time.Duration, signals ...syscall.Signal) error {
 	_ = syscall.Kill(-p.Pid(), syscall.SIGKILL) // also what is left of the group
 	<-p.done
 	return p.err
+}
+
+// Wait waits for the child to end, or stops it as Stop does when ctx ends before.
+func (p *Process) Wait(ctx context.Context, grace time.Duration, signals ...syscall.Signal) error {
+	select {
+	case <-p.done:
+		return p.err
+	case <-ctx.Done():
+		return errors.Join(ctx.Err(), p.Stop(grace, signals...))
+	}
 }
 
 func (p *Process) signal(s syscall.Signal) error {
