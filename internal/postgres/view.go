@@ -49,6 +49,19 @@ func (s *Store) DueParked(ctx context.Context, p engine.Partition, now time.Time
 	return due, nil
 }
 
+// DuePartitions implements engine.Store.
+func (s *Store) DuePartitions(ctx context.Context, now time.Time) ([]engine.Partition, error) {
+	const query = `SELECT DISTINCT topic, partition FROM parked WHERE next_attempt_at <= $1`
+	due, err := collect(ctx, s.pool, func(row pgx.CollectableRow) (p engine.Partition, err error) {
+		err = row.Scan(&p.Topic, &p.Number)
+		return p, err
+	}, query, now)
+	if err != nil {
+		return nil, fmt.Errorf("look for parked records: %w", err)
+	}
+	return due, nil
+}
+
 // DueTimers implements engine.Store.
 func (s *Store) DueTimers(ctx context.Context, now time.Time, limit int) ([]engine.Fired, error) {
 	const query = `

@@ -16,7 +16,7 @@ CREATE TABLE parked (
     error           text        NOT NULL
 ) WITH (fillfactor = 80);
 CREATE INDEX parked_queue ON parked (topic, key, id);
-CREATE INDEX parked_due ON parked (topic, partition, next_attempt_at) WHERE next_attempt_at IS NOT NULL;
+CREATE INDEX parked_due ON parked (next_attempt_at) WHERE next_attempt_at IS NOT NULL;
 CREATE INDEX parked_early ON parked (key) WHERE reason = 'early';
 COMMENT ON TABLE parked IS
     'Records that wait, in order of id per topic and key: the first for its next attempt, the others behind it. Other keys go on.';

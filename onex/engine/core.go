@@ -65,6 +65,11 @@ func (c *Core) Topics() []string {
 	return topics
 }
 
+// Waits reports whether a change of state may wake parked records.
+func (c *Core) Waits() bool {
+	return c.cfg.Machine != nil && slices.ContainsFunc(c.cfg.Machine.Transitions, func(t Transition) bool { return t.Early > 0 })
+}
+
 // Open decodes a fetched record. A record that cannot be decoded yields an item that Admit turns
 // into a dead letter.
 func (c *Core) Open(r Record) Item {

@@ -190,6 +190,20 @@ func (m *Memory) DueParked(_ context.Context, p Partition, now time.Time, limit 
 	return due, nil
 }
 
+// DuePartitions implements Store.
+func (m *Memory) DuePartitions(_ context.Context, now time.Time) ([]Partition, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var due []Partition
+	for _, q := range m.parked {
+		p := Partition{Topic: q.Record.Topic, Number: q.Record.Partition}
+		if !q.next.IsZero() && !q.next.After(now) && !slices.Contains(due, p) {
+			due = append(due, p)
+		}
+	}
+	return due, nil
+}
+
 // DueTimers implements Store.
 func (m *Memory) DueTimers(_ context.Context, now time.Time, limit int) ([]Fired, error) {
 	m.mu.Lock()

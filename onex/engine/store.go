@@ -45,6 +45,9 @@ type Store interface {
 	Commit(ctx context.Context, l Lease, c Commit) error
 	// DueParked returns up to limit records of the partition whose time has come, oldest first.
 	DueParked(ctx context.Context, p Partition, now time.Time, limit int) ([]Parked, error)
+	// DuePartitions returns the partitions that have parked records whose time has come; topic ids
+	// are not set.
+	DuePartitions(ctx context.Context, now time.Time) ([]Partition, error)
 	// DueTimers returns up to limit timers whose time has come, oldest first.
 	DueTimers(ctx context.Context, now time.Time, limit int) ([]Fired, error)
 }

@@ -1,0 +1,147 @@
+// Package kafka connects a node to a Kafka cluster: it creates the topics the node owns, consumes
+// with a claim per partition, consumes and produces in one transaction for pure nodes, and produces
+// what the outbox holds. It speaks to the embedded broker and to a real one alike.
+//
+// Kafka's own offsets are the truth only for pure nodes; for the others they are a copy.
+package kafka
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/omninode-ai/omninode/onex/engine"
+	"github.com/omninode-ai/omninode/onex/event"
+)
+
+// Config names a cluster. Brokers is required.
+type Config struct {
+	Brokers  []string // host:port
+	ClientID string
+	Log      *slog.Logger // gets the client's warnings
+
+	// Dial opens connections; nil dials the brokers' advertised addresses.
+	Dial func(ctx context.Context, network, addr string) (net.Conn, error)
+}
+
+const (
+	deliveryTimeout = 20 * time.Second // of one record, all tries together
+	requestTimeout  = 10 * time.Second
+	fetchBytes      = 8 << 20 // of one fetch; bounds the memory of a node
+	partitionBytes  = 1 << 20
+)
+
+// Client produces and administers. It is safe for concurrent use by all nodes of a process.
+type Client struct {
+	cfg   Config
+	kgo   *kgo.Client
+	admin *kadm.Client
+}
+
+// Open prepares a client; it connects at its first use.
+func Open(c Config) (*Client, error) {
+	cl := &Client{cfg: c}
+	var err error
+	opts := append(cl.options(), kgo.RecordDeliveryTimeout(deliveryTimeout), kgo.UnknownTopicRetries(3), kgo.ProducerLinger(0))
+	if cl.kgo, err = kgo.NewClient(opts...); err != nil {
+		return nil, fmt.Errorf("configure kafka client: %w", err)
+	}
+	cl.admin = kadm.NewClient(cl.kgo)
+	return cl, nil
+}
+
+func (c *Client) options() []kgo.Opt {
+	opts := []kgo.Opt{
+		kgo.SeedBrokers(c.cfg.Brokers...), kgo.ClientID(c.cfg.ClientID), kgo.WithLogger(logger{c.cfg.Log}),
+		kgo.MetadataMinAge(250 * time.Millisecond),
+	}
+	if c.cfg.Dial != nil {
+		opts = append(opts, kgo.Dialer(c.cfg.Dial))
+	}
+	return opts
+}
+
+// Close ends the client; what is buffered is given up.
+func (c *Client) Close() { c.kgo.Close() }
+
+// Ping asks a broker for an answer.
+func (c *Client) Ping(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
+	return c.reach(c.kgo.Ping(ctx))
+}
+
+// reach says whom a failed request was for.
+func (c *Client) reach(err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("reach kafka at %s: %w", strings.Join(c.cfg.Brokers, ","), err)
+}
+
+// Produce sends records in order, per key, and waits. It returns an error for each that the cluster
+// does not have.
+func (c *Client) Produce(ctx context.Context, records []engine.Outgoing) []error {
+	errs := make([]error, len(records))
+	var sent sync.WaitGroup
+	sent.Add(len(records))
+	for i, r := range records {
+		c.kgo.Produce(ctx, outgoing(r), func(_ *kgo.Record, err error) {
+			errs[i] = err
+			sent.Done()
+		})
+	}
+	sent.Wait()
+	return errs
+}
+
+func outgoing(r engine.Outgoing) *kgo.Record {
+	headers := make([]kgo.RecordHeader, 0, len(r.Headers))
+	for _, h := range r.Headers {
+		headers = append(headers, kgo.RecordHeader{Key: h.Key, Value: h.Value})
+	}
+	return &kgo.Record{Topic: r.Topic, Key: []byte(r.Key), Headers: headers, Value: r.Value}
+}
+
+func incoming(r *kgo.Record) engine.Record {
+	headers := make([]event.Header, 0, len(r.Headers))
+	for _, h := range r.Headers {
+		headers = append(headers, event.Header{Key: h.Key, Value: h.Value})
+	}
+	return engine.Record{
+		Topic: r.Topic, Partition: r.Partition, Offset: r.Offset,
+		Key: string(r.Key), Headers: headers, Value: r.Value,
+	}
+}
+
+// logger gives the client's warnings and errors to slog.
+type logger struct{ log *slog.Logger }
+
+// Level implements kgo.Logger.
+func (l logger) Level() kgo.LogLevel {
+	if l.log == nil {
+		return kgo.LogLevelNone
+	}
+	return kgo.LogLevelWarn
+}
+
+// Log implements kgo.Logger.
+func (l logger) Log(level kgo.LogLevel, msg string, keyvals ...any) {
+	at := slog.LevelWarn
+	if level == kgo.LogLevelError {
+		at = slog.LevelError
+	}
+	l.log.Log(context.Background(), at, "kafka client: "+msg, keyvals...) //nolint:sloglint // the client's own messages
+}
+
+// ErrReplaced says that another process joined the group under this instance's id: this one is a
+// left-over and must not try again.
+var ErrReplaced = errors.New("another process joined the consumer group under this instance id")
