@@ -44,7 +44,6 @@ func newRootCommand(a *app) *cobra.Command {
 		Version:       version().String(),
 		SilenceErrors: true,
 		SilenceUsage:  true,
-		Args:          cobra.NoArgs,
 	}
 	root.SetOut(a.stdout)
 	root.SetErr(a.stderr)
@@ -57,10 +56,11 @@ func newRootCommand(a *app) *cobra.Command {
 		&cobra.Group{ID: groupRun, Title: "Run them:"},
 		&cobra.Group{ID: groupShip, Title: "Ship them:"},
 	)
-	group(root, groupWrite)
+	group(root, groupWrite, newInitCommand(a), newNewCommand(a), newValidateCommand(a), newShowCommand(a), newGenerateCommand(a))
 	group(root, groupRun)
-	group(root, groupShip)
+	group(root, groupShip, newDeployCommand(a))
 	root.AddCommand(newVersionCommand(a))
+	root.AddCommand(newProbeCommand(a), newCaptureCommand(a), newForwardCommand(a)) // for the pipeline
 	return root
 }
 

@@ -1,0 +1,90 @@
+package main
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"github.com/omninode-ai/omninode/contract"
+)
+
+func newShowCommand(a *app) *cobra.Command {
+	var asJSON bool
+	c := &cobra.Command{
+		Use:     "show NODE",
+		Short:   "print the names that follow from a contract: topics, variables, paths, roles",
+		Example: "  omninode show payment\n  omninode show payment --json",
+		Args:    cobra.ExactArgs(1),
+		RunE: func(_ *cobra.Command, args []string) error {
+			f, err := a.fleet()
+			if err != nil {
+				return err
+			}
+			c, err := a.find(f, args[0])
+			if err != nil {
+				return err
+			}
+			d := contract.Derive(c)
+			if asJSON {
+				return a.printJSON(d)
+			}
+			return a.printDerived(d)
+		},
+	}
+	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	return c
+}
+
+func (a *app) printDerived(d contract.Derived) error {
+	fmt.Fprintf(a.stdout, "%s %s, %s\n", a.paint(a.stdout, bold, d.Node), d.Version, d.Kind)
+	if d.Description != "" {
+		fmt.Fprintln(a.stdout, d.Description)
+	}
+	w := tabwriter.NewWriter(a.stdout, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w)
+	for _, row := range [][2]string{
+		{"Go package", d.Package},
+		{"consumer group", d.Group},
+		{"Consul service", d.Service + ", instances " + d.ServiceID},
+		{"capabilities", cmp.Or(strings.Join(d.Capabilities, ", "), "none")},
+		{"Vault path", d.Vault.Mount + "/" + d.Vault.Path + ": " + strings.Join(d.Vault.Fields, ", ")},
+		{"Vault AppRole", d.Vault.Role},
+		{"database schema", d.Database.Schema + ", role " + d.Database.Role},
+		{"metrics", d.Metrics.Prefix + "* with label node=" + d.Node},
+		{"contract", "sha256:" + d.SHA256},
+	} {
+		fmt.Fprintf(w, "%s\t%s\n", row[0], row[1])
+	}
+	printChannels(w, "consumes", d.Consumes)
+	printChannels(w, "produces", d.Produces)
+	printVariables(w, d.Environment)
+	return w.Flush()
+}
+
+func printChannels(w io.Writer, title string, list []contract.Channel) {
+	fmt.Fprintf(w, "\n%s\n", title)
+	for _, ch := range list {
+		fmt.Fprintf(w, "  %s %s\t%s\tkey %s\n", ch.Class, ch.Message, ch.Topic, ch.Key)
+		if ch.DeadLetter != "" {
+			fmt.Fprintf(w, "    dead letters\t%s\n", ch.DeadLetter)
+		}
+	}
+}
+
+func printVariables(w io.Writer, list []contract.Variable) {
+	fmt.Fprintf(w, "\nenvironment\n")
+	for _, v := range list {
+		origin := "required"
+		switch {
+		case v.Secret:
+			origin = "secret, required; best from Vault"
+		case v.Default != nil:
+			origin = "default " + *v.Default
+		}
+		fmt.Fprintf(w, "  %s\t%s, %s\t%s\n", v.Name, v.Type, origin, v.Description)
+	}
+}
