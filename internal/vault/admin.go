@@ -50,39 +50,45 @@ func (a *Admin) EnableMounts(ctx context.Context) error {
 	if err := a.enableKV(ctx); err != nil {
 		return err
 	}
-	methods, err := a.client.api.Sys().ListAuthWithContext(ctx)
-	if err != nil {
-		return a.client.explain("list auth methods", err)
-	}
-	if m, ok := methods[AuthMount+"/"]; ok {
-		if m.Type != "approle" {
-			return fmt.Errorf("%s: auth mount %s is of type %s, not approle", a.client.name(), AuthMount, m.Type)
-		}
-		return nil
-	}
-	err = a.client.api.Sys().EnableAuthWithOptionsWithContext(ctx, AuthMount, &api.EnableAuthOptions{Type: "approle"})
-	if err != nil {
-		return a.client.explain("enable auth method "+AuthMount, err)
-	}
-	return nil
+	return a.enableAppRole(ctx)
 }
 
 func (a *Admin) enableKV(ctx context.Context) error {
+	in := &api.MountInput{Type: "kv", Options: map[string]string{"version": "2"}}
+	err := a.client.api.Sys().MountWithContext(ctx, Mount, in)
+	if err != nil && !isTaken(err) {
+		return a.client.explain("mount "+Mount, err)
+	}
 	mounts, err := a.client.api.Sys().ListMountsWithContext(ctx)
 	if err != nil {
 		return a.client.explain("list mounts", err)
 	}
-	if m, ok := mounts[Mount+"/"]; ok {
-		if m.Type != "kv" || m.Options["version"] != "2" {
-			return fmt.Errorf("%s: mount %s is of type %s version %q, not kv version 2", a.client.name(), Mount, m.Type, m.Options["version"])
-		}
-		return nil
-	}
-	in := &api.MountInput{Type: "kv", Options: map[string]string{"version": "2"}}
-	if err := a.client.api.Sys().MountWithContext(ctx, Mount, in); err != nil {
-		return a.client.explain("mount "+Mount, err)
+	if m := mounts[Mount+"/"]; m == nil || m.Type != "kv" || m.Options["version"] != "2" {
+		return fmt.Errorf("%s: mount %s is not of type kv version 2", a.client.name(), Mount)
 	}
 	return a.awaitKV(ctx)
+}
+
+func (a *Admin) enableAppRole(ctx context.Context) error {
+	err := a.client.api.Sys().EnableAuthWithOptionsWithContext(ctx, AuthMount, &api.EnableAuthOptions{Type: "approle"})
+	if err != nil && !isTaken(err) {
+		return a.client.explain("enable auth method "+AuthMount, err)
+	}
+	methods, err := a.client.api.Sys().ListAuthWithContext(ctx)
+	if err != nil {
+		return a.client.explain("list auth methods", err)
+	}
+	if m := methods[AuthMount+"/"]; m == nil || m.Type != "approle" {
+		return fmt.Errorf("%s: auth mount %s is not of type approle", a.client.name(), AuthMount)
+	}
+	return nil
+}
+
+// isTaken tells that something is mounted there: tried rather than asked for beforehand, because two
+// runs may meet.
+func isTaken(err error) bool {
+	var answer *api.ResponseError
+	return errors.As(err, &answer) && answer.StatusCode == http.StatusBadRequest && mentions(answer, "already in use")
 }
 
 // awaitKV waits for the upgrade a new KV v2 mount goes through, during which it refuses requests.

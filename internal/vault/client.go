@@ -121,6 +121,9 @@ func (c *client) name() string { return "vault at " + c.address }
 func (c *client) explain(doing string, err error) error {
 	u := &secret.UnavailableError{Store: c.name(), Err: fmt.Errorf("%s: %w", doing, err)}
 	var answer *api.ResponseError
+	if errors.As(err, &answer) {
+		u.Err = &answerError{doing: doing, answer: answer}
+	}
 	switch {
 	case errors.As(err, &answer) && answer.StatusCode == http.StatusServiceUnavailable && mentions(answer, "sealed"):
 		u.Reason, u.Fix, u.Err = "is sealed", "unseal it with: vault operator unseal", ErrSealed
@@ -135,6 +138,19 @@ func (c *client) explain(doing string, err error) error {
 	}
 	return u
 }
+
+// answerError puts an answer of Vault on one line.
+type answerError struct {
+	doing  string
+	answer *api.ResponseError
+}
+
+func (e *answerError) Error() string {
+	said := strings.Join(e.answer.Errors, ", ")
+	return fmt.Sprintf("%s: %d %s", e.doing, e.answer.StatusCode, strings.Join(strings.Fields(said), " "))
+}
+
+func (e *answerError) Unwrap() error { return e.answer }
 
 func mentions(answer *api.ResponseError, word string) bool {
 	return strings.Contains(strings.ToLower(strings.Join(answer.Errors, " ")), word)

@@ -118,15 +118,22 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
-	if !c.WrappedSecretID.IsZero() {
-		if s.secretID, err = cl.unwrapSecretID(ctx, cmp.Or(c.RoleName, c.RoleID), c.WrappedSecretID); err != nil {
-			return nil, err
-		}
-	}
-	if err := s.logIn(ctx); err != nil {
+	if err := s.begin(ctx); err != nil {
+		cl.closeIdle()
 		return nil, err
 	}
 	return s, nil
+}
+
+func (s *Store) begin(ctx context.Context) error {
+	if wrapped := s.config.WrappedSecretID; !wrapped.IsZero() {
+		id, err := s.client.unwrapSecretID(ctx, cmp.Or(s.config.RoleName, s.config.RoleID), wrapped)
+		if err != nil {
+			return err
+		}
+		s.secretID = id
+	}
+	return s.logIn(ctx)
 }
 
 // Get returns the field key of the node's path. A path or field that does not exist is absent; a

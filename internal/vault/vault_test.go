@@ -1,0 +1,468 @@
+package vault_test
+
+import (
+	"cmp"
+	"context"
+	"crypto/rand"
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/hashicorp/vault/api"
+	"go.uber.org/goleak"
+
+	"github.com/omninode-ai/omninode/internal/vault"
+	"github.com/omninode-ai/omninode/onex/config"
+	"github.com/omninode-ai/omninode/onex/secret"
+	"github.com/omninode-ai/omninode/onex/secret/secrettest"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// server is a real Vault with its mounts enabled.
+type server struct {
+	addr, token string
+	admin       *vault.Admin
+	raw         *api.Client
+}
+
+func setup(t *testing.T) server {
+	t.Helper()
+	s := server{addr: os.Getenv("TEST_VAULT_ADDR"), token: os.Getenv("TEST_VAULT_TOKEN")}
+	if s.addr == "" || s.token == "" {
+		t.Skip("TEST_VAULT_ADDR and TEST_VAULT_TOKEN are not set: no real Vault to run on")
+	}
+	var err error
+	if s.admin, err = vault.OpenAdmin(vault.AdminConfig{Address: s.addr, Token: config.NewSecret(s.token)}); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.admin.Close)
+	if err := s.admin.EnableMounts(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	c := api.DefaultConfig()
+	c.Address = s.addr
+	if s.raw, err = api.NewClient(c); err != nil {
+		t.Fatal(err)
+	}
+	s.raw.SetToken(s.token)
+	t.Cleanup(c.HttpClient.CloseIdleConnections)
+	return s
+}
+
+// node makes up a node of this test with a granted role and returns its name and secret id.
+func (s server) node(t *testing.T) (string, config.Secret) {
+	t.Helper()
+	node, id := "t-"+strings.ToLower(rand.Text()[:12]), config.NewSecret(rand.Text())
+	if err := s.admin.GrantNode(t.Context(), node); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.admin.SetSecretID(t.Context(), node, id); err != nil {
+		t.Fatal(err)
+	}
+	return node, id
+}
+
+func (s server) write(t *testing.T, node string, values map[string]string) {
+	t.Helper()
+	secrets := map[string]config.Secret{}
+	for k, v := range values {
+		secrets[k] = config.NewSecret(v)
+	}
+	if _, err := s.admin.WriteSecrets(t.Context(), node, secrets); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (s server) open(t *testing.T, node string, id config.Secret, adjust ...func(*vault.Config)) *vault.Store {
+	t.Helper()
+	c := vault.Config{Address: s.addr, RoleID: vault.Role(node), SecretID: id}
+	for _, a := range adjust {
+		a(&c)
+	}
+	st, err := vault.Open(t.Context(), c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = st.Stop(context.WithoutCancel(t.Context())) })
+	return st
+}
+
+// TestStore runs the suite on a real Vault. The suite's nodes share one Vault, so a prefix keeps each
+// store's apart, and one role reads them all.
+func TestStore(t *testing.T) {
+	t.Parallel()
+	s := setup(t)
+	secrettest.Exercise(t, func(t *testing.T, secrets secrettest.Secrets) secret.Store {
+		owner, id := s.node(t)
+		rules := vault.Policy(owner)
+		for node, values := range secrets {
+			s.write(t, owner+"-"+node, values)
+			rules += vault.Policy(owner + "-" + node)
+		}
+		for _, node := range []string{"payment", "orders"} { // absent ones must be readable to be absent
+			if _, ok := secrets[node]; !ok {
+				rules += vault.Policy(owner + "-" + node)
+			}
+		}
+		if err := s.raw.Sys().PutPolicyWithContext(t.Context(), vault.Role(owner), rules); err != nil {
+			t.Fatal(err)
+		}
+		return prefixed{store: s.open(t, owner, id), prefix: owner + "-"}
+	})
+}
+
+type prefixed struct {
+	store  *vault.Store
+	prefix string
+}
+
+func (p prefixed) Get(ctx context.Context, node, key string) (string, bool, error) {
+	return p.store.Get(ctx, p.prefix+node, key)
+}
+func (p prefixed) Where(node, key string) string { return p.store.Where(p.prefix+node, key) }
+
+func TestNodeReadsOnlyItsOwnSecrets(t *testing.T) {
+	t.Parallel()
+	s := setup(t)
+	a, idA := s.node(t)
+	b, idB := s.node(t)
+	s.write(t, a, map[string]string{"token": "of-a"})
+	s.write(t, b, map[string]string{"token": "of-b"})
+	storeA, storeB := s.open(t, a, idA), s.open(t, b, idB)
+	if v, ok, err := storeB.Get(t.Context(), b, "token"); v != "of-b" || !ok || err != nil {
+		t.Fatalf("b's own secret = %q, %v, %v", v, ok, err)
+	}
+	v, ok, err := storeA.Get(t.Context(), b, "token")
+	var denied *secret.UnavailableError
+	if v != "" || ok || !errors.As(err, &denied) || denied.Reason != "denies access" {
+		t.Errorf("a reads b's secret: %q, %v, %v", v, ok, err)
+	}
+}
+
+func TestNodeCanDoNothingElse(t *testing.T) {
+	t.Parallel()
+	s := setup(t)
+	a, id := s.node(t)
+	s.write(t, a, map[string]string{"token": "of-a"})
+	c := api.DefaultConfig()
+	c.Address = s.addr
+	raw, err := api.NewClient(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(c.HttpClient.CloseIdleConnections)
+	raw.ClearToken()
+	login, err := raw.Logical().WriteWithContext(t.Context(), "auth/approle/login", map[string]any{"role_id": vault.Role(a), "secret_id": id.Reveal()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw.SetToken(login.Auth.ClientToken)
+	own := "secret/data/" + vault.Path(a)
+	if _, err := raw.Logical().ReadWithContext(t.Context(), own); err != nil {
+		t.Fatalf("own path: %v", err) // else the refusals below would prove nothing
+	}
+	for _, path := range []string{own, "secret/data/omninode/other", "sys/policies/acl/x", "auth/approle/role/x", "cubbyhole/x", "sys/wrapping/wrap"} {
+		if _, err := raw.Logical().WriteWithContext(t.Context(), path, map[string]any{"data": map[string]any{"x": "y"}}); err == nil {
+			t.Errorf("may write %s", path)
+		}
+	}
+	for _, path := range []string{"secret/metadata/omninode", "auth/approle/role"} {
+		if _, err := raw.Logical().ListWithContext(t.Context(), path); err == nil {
+			t.Errorf("may list %s", path)
+		}
+	}
+}
+
+func TestWrappedSecretID(t *testing.T) {
+	t.Parallel()
+	s := setup(t)
+	a, _ := s.node(t)
+	s.write(t, a, map[string]string{"token": "of-a"})
+	wrapped, err := s.admin.WrapSecretID(t.Context(), a, time.Minute)
+	if err != nil {
+		t.Fatal(err)
+	}
+	useWrapped := func(w config.Secret) vault.Config {
+		return vault.Config{Address: s.addr, RoleID: vault.Role(a), WrappedSecretID: w}
+	}
+	st, err := vault.Open(t.Context(), useWrapped(wrapped))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if v, _, err := st.Get(t.Context(), a, "token"); v != "of-a" || err != nil {
+		t.Fatalf("Get = %q, %v", v, err)
+	}
+	if err := st.Stop(t.Context()); err != nil {
+		t.Error(err)
+	}
+	refused := map[string]config.Secret{
+		"used": wrapped, "unknown": config.NewSecret("hvs.none"),
+		"of another path": s.wrapAnything(t), "of another role": s.wrapOfOther(t), "ended": s.wrapEnded(t, a),
+	}
+	for name, w := range refused {
+		_, err := vault.Open(t.Context(), useWrapped(w))
+		var bad *vault.WrapError
+		if !errors.As(err, &bad) {
+			t.Errorf("%s: got %v, want a WrapError", name, err)
+		}
+		if err != nil && strings.Contains(err.Error(), w.Reveal()) {
+			t.Errorf("%s: the error shows the token: %v", name, err)
+		}
+	}
+}
+
+// wrapAnything wraps a made-up secret id, as somebody in the middle would.
+func (s server) wrapAnything(t *testing.T) config.Secret {
+	t.Helper()
+	c, err := s.raw.Clone()
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.SetToken(s.token)
+	c.SetWrappingLookupFunc(func(string, string) string { return "1m" })
+	got, err := c.Logical().WriteWithContext(t.Context(), "sys/wrapping/wrap", map[string]any{"secret_id": "forged"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return config.NewSecret(got.WrapInfo.Token)
+}
+
+func (s server) wrapOfOther(t *testing.T) config.Secret {
+	t.Helper()
+	other, _ := s.node(t)
+	w, err := s.admin.WrapSecretID(t.Context(), other, time.Minute)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return w
+}
+
+func (s server) wrapEnded(t *testing.T, node string) config.Secret {
+	t.Helper()
+	w, err := s.admin.WrapSecretID(t.Context(), node, time.Minute)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.raw.Auth().Token().RevokeTreeWithContext(t.Context(), w.Reveal()); err != nil {
+		t.Fatal(err)
+	}
+	return w
+}
+
+func TestRevokedTokenIsReplaced(t *testing.T) {
+	t.Parallel()
+	s := setup(t)
+	a, id := s.node(t)
+	s.write(t, a, map[string]string{"token": "one"})
+	st := s.open(t, a, id, func(c *vault.Config) { c.CacheTTL = time.Nanosecond })
+	s.revokeAll(t, a)
+	s.write(t, a, map[string]string{"token": "two"})
+	if v, ok, err := st.Get(t.Context(), a, "token"); v != "two" || !ok || err != nil {
+		t.Errorf("after the token was revoked: %q, %v, %v", v, ok, err)
+	}
+}
+
+// revokeAll revokes every token of a node's role by its accessors.
+func (s server) revokeAll(t *testing.T, node string) int {
+	t.Helper()
+	list, err := s.raw.Logical().ListWithContext(t.Context(), "auth/token/accessors")
+	if err != nil {
+		t.Fatal(err)
+	}
+	revoked := 0
+	for _, accessor := range list.Data["keys"].([]any) {
+		info, err := s.raw.Auth().Token().LookupAccessorWithContext(t.Context(), accessor.(string))
+		if err != nil {
+			continue // another test's, gone by now
+		}
+		meta, _ := info.Data["meta"].(map[string]any)
+		if meta["role_name"] != vault.Role(node) {
+			continue
+		}
+		if err := s.raw.Auth().Token().RevokeAccessorWithContext(t.Context(), accessor.(string)); err != nil {
+			t.Fatal(err)
+		}
+		revoked++
+	}
+	if revoked == 0 {
+		t.Fatalf("no token of %s was revoked", node)
+	}
+	return revoked
+}
+
+func TestTokenIsRenewedAndReplacedWhenItEnds(t *testing.T) {
+	t.Parallel()
+	s := setup(t)
+	a, id := s.node(t)
+	s.write(t, a, map[string]string{"token": "one"})
+	// Tokens of 2 s that live for 4 s: within 8 s one is renewed and at least one new login happens.
+	_, err := s.raw.Logical().WriteWithContext(t.Context(), "auth/approle/role/"+vault.Role(a), map[string]any{"token_ttl": "2s", "token_max_ttl": "4s"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	log := &recorder{}
+	st := s.open(t, a, id, func(c *vault.Config) { c.CacheTTL = time.Nanosecond; c.Log = log.logger() })
+	if err := errors.Join(st.Start(t.Context()), st.Start(t.Context())); err != nil {
+		t.Fatal(err)
+	}
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	for end := time.Now().Add(8 * time.Second); time.Now().Before(end); <-tick.C {
+		if v, _, err := st.Get(t.Context(), a, "token"); v != "one" || err != nil {
+			t.Fatalf("Get = %q, %v", v, err)
+		}
+	}
+	if log.count("vault token renewed") == 0 || log.count("vault token ends, logging in again") == 0 {
+		t.Errorf("renewed %d times, logged in again %d times", log.count("vault token renewed"), log.count("vault token ends, logging in again"))
+	}
+	if err := st.Health(); err != nil {
+		t.Errorf("Health = %v", err)
+	}
+	if err := errors.Join(st.Stop(t.Context()), st.Stop(t.Context())); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestCacheEndsAndSeesRotation(t *testing.T) {
+	t.Parallel()
+	s := setup(t)
+	a, id := s.node(t)
+	s.write(t, a, map[string]string{"token": "one"})
+	short, long := s.open(t, a, id, func(c *vault.Config) { c.CacheTTL = time.Nanosecond }), s.open(t, a, id)
+	for _, st := range []*vault.Store{short, long} {
+		if v, _, err := st.Get(t.Context(), a, "token"); v != "one" || err != nil {
+			t.Fatalf("Get = %q, %v", v, err)
+		}
+	}
+	s.write(t, a, map[string]string{"token": "two"})
+	if v, _, _ := short.Get(t.Context(), a, "token"); v != "two" {
+		t.Errorf("after its cache ended: %q, want the rotated secret", v)
+	}
+	if v, _, _ := long.Get(t.Context(), a, "token"); v != "one" {
+		t.Errorf("within its cache's life: %q, want the cached secret", v)
+	}
+}
+
+func TestAdminMayBeRepeated(t *testing.T) {
+	t.Parallel()
+	s := setup(t)
+	a, id := s.node(t)
+	for range 2 {
+		if err := errors.Join(s.admin.EnableMounts(t.Context()), s.admin.GrantNode(t.Context(), a)); err != nil {
+			t.Fatal(err)
+		}
+		if fresh, err := s.admin.SetSecretID(t.Context(), a, id); fresh || err != nil {
+			t.Errorf("SetSecretID of a known one = %v, %v", fresh, err)
+		}
+	}
+	s.write(t, a, map[string]string{"kept": "k", "token": "one"})
+	changed, err := s.admin.WriteSecrets(t.Context(), a, map[string]config.Secret{"token": config.NewSecret("two"), "kept": config.NewSecret("k")})
+	if err != nil || len(changed) != 1 || changed[0] != "token" {
+		t.Errorf("WriteSecrets changed %v, %v; want token only", changed, err)
+	}
+	got, err := s.admin.ReadSecrets(t.Context(), a)
+	if err != nil || got["kept"].Reveal() != "k" || got["token"].Reveal() != "two" {
+		t.Errorf("ReadSecrets has kept=%q token=%q, %v", got["kept"].Reveal(), got["token"].Reveal(), err)
+	}
+}
+
+func TestOpenRefusesAWrongSecretID(t *testing.T) {
+	t.Parallel()
+	s := setup(t)
+	a, _ := s.node(t)
+	_, err := vault.Open(t.Context(), vault.Config{Address: s.addr, RoleID: vault.Role(a), SecretID: config.NewSecret("canary-secret-id")})
+	var u *secret.UnavailableError
+	if !errors.As(err, &u) || !strings.Contains(u.Reason, "refuses the login") || strings.Contains(err.Error(), "canary") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestSecretIDFileIsReadAtEveryLogin(t *testing.T) {
+	t.Parallel()
+	s := setup(t)
+	a, id := s.node(t)
+	s.write(t, a, map[string]string{"token": "one"})
+	file := filepath.Join(t.TempDir(), "secret-id")
+	if err := os.WriteFile(file, []byte(id.Reveal()+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	st := s.open(t, a, config.Secret{}, func(c *vault.Config) { c.SecretIDFile = file; c.CacheTTL = time.Nanosecond })
+	next := config.NewSecret(rand.Text())
+	if _, err := s.admin.SetSecretID(t.Context(), a, next); err != nil {
+		t.Fatal(err)
+	}
+	_, err := s.raw.Logical().WriteWithContext(t.Context(), "auth/approle/role/"+vault.Role(a)+"/secret-id/destroy", map[string]any{"secret_id": id.Reveal()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(file, []byte(next.Reveal()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s.revokeAll(t, a)
+	if v, _, err := st.Get(t.Context(), a, "token"); v != "one" || err != nil {
+		t.Errorf("with the file's new secret id: %q, %v", v, err)
+	}
+}
+
+// The answers below cannot be had from a development server without breaking it for other tests.
+func TestOpenWhenVaultCannotAnswer(t *testing.T) {
+	t.Parallel()
+	sealed := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusServiceUnavailable)
+		_, _ = w.Write([]byte(`{"errors":["Vault is sealed"]}`))
+	}))
+	t.Cleanup(sealed.Close)
+	silent := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body) // only then does the server see the client hang up
+		<-r.Context().Done()
+	}))
+	t.Cleanup(silent.Close)
+	tests := map[string]struct {
+		addr, reason, fix string
+		is                error
+	}{
+		"sealed":      {addr: sealed.URL, reason: "is sealed", fix: "vault operator unseal", is: vault.ErrSealed},
+		"silent":      {addr: silent.URL, reason: "does not answer within 100ms", fix: "vault status", is: context.DeadlineExceeded},
+		"unreachable": {addr: "http://127.0.0.1:1", reason: "cannot be reached", fix: "VAULT_ADDR"},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			begin := time.Now()
+			_, err := vault.Open(context.WithoutCancel(t.Context()), vault.Config{
+				Address: tt.addr, RoleID: "omninode-x", SecretID: config.NewSecret("canary"), Timeout: 100 * time.Millisecond,
+			})
+			var u *secret.UnavailableError
+			if !errors.As(err, &u) || u.Reason != tt.reason || !strings.Contains(u.Fix, tt.fix) {
+				t.Fatalf("got %v, want %q", err, tt.reason)
+			}
+			if !errors.Is(err, cmp.Or(tt.is, err)) || strings.Contains(err.Error(), "canary") {
+				t.Errorf("got %v", err)
+			}
+			if took := time.Since(begin); took > 3*time.Second {
+				t.Errorf("took %s", took)
+			}
+		})
+	}
+}
+
+func TestConfigIsChecked(t *testing.T) {
+	t.Parallel()
+	id := config.NewSecret("x")
+	for want, c := range map[string]vault.Config{
+		"VAULT_ADDR":      {RoleID: "r", SecretID: id},
+		"VAULT_ROLE_ID":   {Address: "http://v", SecretID: id},
+		"VAULT_SECRET_ID": {Address: "http://v", RoleID: "r"},
+	} {
+		if _, err := vault.Open(t.Context(), c); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("got %v, want it to name %s", err, want)
+		}
+	}
+}
