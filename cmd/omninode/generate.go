@@ -56,7 +56,7 @@ func (a *app) generate(ctx context.Context, nodes []string, checkOnly bool) erro
 	}
 	fmt.Fprintf(a.stdout, "%s in %d ms\n", total.String(), time.Since(start).Milliseconds())
 	if checkOnly && total.changes() > 0 {
-		return mistake(codeStale, fmt.Errorf("%d generated files are not up to date", total.changes()), "omninode generate --nodes "+a.nodes)
+		return mistake(codeStale, fmt.Errorf("%s not up to date", count(total.changes(), "generated file")), "omninode generate --nodes "+a.nodes)
 	}
 	return nil
 }

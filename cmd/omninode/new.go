@@ -104,7 +104,7 @@ func (a *app) refuseInvalid(files map[string][]byte) error {
 		return err
 	}
 	a.printDiagnostics(a.stderr, ds)
-	return mistake(codeInvalid, fmt.Errorf("%d mistakes; nothing was written", len(ds)), "correct them, then run this again")
+	return mistake(codeInvalid, fmt.Errorf("%s; nothing was written", count(len(ds), "mistake")), "correct them, then run this again")
 }
 
 // starter renders the contract a new node begins with.

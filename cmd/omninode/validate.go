@@ -120,7 +120,7 @@ func (a *app) fleet() (*contract.Fleet, error) {
 		return nil, err
 	}
 	a.printDiagnostics(a.stderr, ds)
-	return nil, mistake(codeInvalid, fmt.Errorf("%d mistakes in the contracts of %s", len(ds), a.nodes), "correct them, then: omninode validate "+a.nodes)
+	return nil, mistake(codeInvalid, fmt.Errorf("%s in the contracts of %s", count(len(ds), "mistake"), a.nodes), "correct them, then: omninode validate "+a.nodes)
 }
 
 // asDiagnostics separates mistakes in contracts from everything else that went wrong.
@@ -145,8 +145,16 @@ func unreadable(path string, err error) error {
 
 func (a *app) printVerdict(checked, mistakes int) {
 	if mistakes == 0 {
-		fmt.Fprintf(a.stdout, "%s %d contracts are valid\n", a.paint(a.stdout, green, "ok"), checked)
+		fmt.Fprintf(a.stdout, "%s %s valid\n", a.paint(a.stdout, green, "ok"), count(checked, "contract"))
 		return
 	}
-	fmt.Fprintf(a.stdout, "%s %d mistakes in %d contracts\n", a.paint(a.stdout, red, "failed"), mistakes, checked)
+	fmt.Fprintf(a.stdout, "%s %s in %s\n", a.paint(a.stdout, red, "failed"), count(mistakes, "mistake"), count(checked, "contract"))
+}
+
+// count renders "1 thing" or "2 things".
+func count(n int, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return fmt.Sprintf("%d %ss", n, thing)
 }
