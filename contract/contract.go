@@ -59,6 +59,7 @@ type parser struct {
 	foreign  map[foreignID]*Message // stubs of other nodes' messages
 	uses     []use                  // every reference to a foreign message
 	claims   map[claim]claimant     // what names become, to tell them apart
+	compared int                    // characters compared to find near names
 	deferred []deferred             // checks that need other nodes' messages
 }
 
@@ -158,7 +159,7 @@ func (p *parser) top() Pos { return Pos{File: p.file, Line: 1, Column: 1} }
 // read reads the whole contract. Types come before messages and messages before what refers to
 // them, whatever their order in the file.
 func (p *parser) read(root *item) {
-	s := p.section(root, "a contract")
+	s := p.section(root, "the contract")
 	p.readHead(s)
 	p.readTypes(s.get("types"))
 	p.readMessages(s.get("commands"), event.Command)

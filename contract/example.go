@@ -157,11 +157,11 @@ func (p *parser) checkExample(it *item, s *Schema) {
 }
 
 func (p *parser) checkDerivedExample(it *item, s *Schema) {
-	if s.Pattern != "" {
+	if s.Pattern != "" && len(s.Enum) == 0 {
 		p.report(it.at, ruleExample, "add example: with text that matches", "%q has a pattern but no example", it.key)
 		return
 	}
-	if wrong := s.violation(s.textExample(it.key)); wrong != "" {
+	if wrong := s.violation(s.textExample(it.key)); wrong != "" && len(s.Enum) == 0 {
 		p.report(it.at, ruleExample, "add example: with text that obeys the schema", "no example of %q can be made: %s %s",
 			it.key, strconv.Quote(s.textExample(it.key)), wrong)
 	}

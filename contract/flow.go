@@ -132,7 +132,7 @@ func (l *linker) checkStep(p *parser, w *Workflow, s *Step) {
 	answers := slices.Concat(s.Success, s.Failure)
 	for _, m := range answers {
 		if !slices.Contains(possible, m) {
-			p.report(p.useOf(m), ruleImpossible, "wait for "+orNothing(possible), "step %q waits for %s, which handling %s never emits", s.Name, m.Ref, s.Send.Ref)
+			p.report(p.useOf(m), ruleImpossible, answerFix(s.Send, possible), "step %q waits for %s, which handling %s never emits", s.Name, m.Ref, s.Send.Ref)
 		}
 	}
 	for _, m := range possible {
@@ -147,17 +147,17 @@ func (l *linker) checkStep(p *parser, w *Workflow, s *Step) {
 	}
 }
 
-func orNothing(messages []*Message) string {
+func answerFix(command *Message, possible []*Message) string {
 	var refs []string
-	for _, m := range messages {
+	for _, m := range possible {
 		if !slices.Contains(refs, m.Ref.String()) {
 			refs = append(refs, m.Ref.String())
 		}
 	}
 	if len(refs) == 0 {
-		return "nothing: it emits no event"
+		return "let " + command.Owner.Node + " emit it when it handles the command"
 	}
-	return strings.Join(refs, " or ")
+	return "wait for " + strings.Join(refs, " or ")
 }
 
 // awaited tells whether any step waits for an event.

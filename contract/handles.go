@@ -2,7 +2,6 @@ package contract
 
 import (
 	"slices"
-	"time"
 
 	"github.com/omninode-ai/omninode/onex/event"
 )
@@ -60,46 +59,37 @@ func (p *parser) deferKeyCheck(it *item, m *Message, property string) {
 	p.later(m, func(real *Message) { p.checkKeyProperty(it, property, real.Data) })
 }
 
-// Defaults of a retry policy's optional keys.
-const (
-	defaultFirst = 200 * time.Millisecond
-	defaultMax   = 30 * time.Second
-	maxAttempts  = 100
-)
+// maxAttempts bounds a retry policy.
+const maxAttempts = 100
 
+// readRetry reads a retry policy. Its keys have no defaults: a policy is written out, or left to the
+// runtime altogether.
 func (p *parser) readRetry(it *item) *Retry {
 	if it == nil {
 		return nil
 	}
 	s := p.section(it, "retry")
-	r := &Retry{Then: "dead_letter", First: defaultFirst, Max: defaultMax}
+	r := &Retry{}
 	r.Attempts, _ = p.integer(s.need("attempts", "say how often in total, e.g. attempts: 5"), 1, maxAttempts)
-	first, limit := s.get("first"), s.get("max")
-	if d, ok := p.duration(first); ok {
-		r.First = d
+	if r.Attempts == 1 {
+		p.refuseDelays(s)
+	} else {
+		r.First, _ = p.duration(s.need("first", "say when the second attempt comes, e.g. first: 200ms"))
+		r.Max, _ = p.duration(s.need("max", "bound the delay, which doubles, e.g. max: 30s"))
 	}
-	if d, ok := p.duration(limit); ok {
-		r.Max = d
+	r.Then, _ = p.choice(s.need("then", "say what follows the last attempt: dead_letter or halt_key"), []string{"dead_letter", "halt_key"})
+	if r.First > r.Max && r.Max > 0 {
+		p.report(s.index["first"].at, ruleContradiction, "lower first or raise max", "first (%s) is above max (%s)", r.First, r.Max)
 	}
-	if then := s.get("then"); then != nil {
-		r.Then, _ = p.choice(then, []string{"dead_letter", "halt_key"})
-	}
-	p.checkRetry(r, first, limit)
 	s.done()
 	return r
 }
 
-func (p *parser) checkRetry(r *Retry, first, limit *item) {
-	for _, it := range []*item{first, limit} {
-		if it != nil && r.Attempts == 1 {
-			p.report(it.at, ruleContradiction, "remove it or raise attempts", "%q delays further attempts, but attempts is 1", it.key)
+func (p *parser) refuseDelays(s *section) {
+	for _, key := range []string{"first", "max"} {
+		if it := s.get(key); it != nil {
+			p.report(it.at, ruleContradiction, "remove it or raise attempts", "%q delays further attempts, but attempts is 1", key)
 		}
-	}
-	if at := first; r.First > r.Max {
-		if at == nil {
-			at = limit
-		}
-		p.report(at.at, ruleContradiction, "lower first or raise max", "first (%s) is above max (%s)", r.First, r.Max)
 	}
 }
 

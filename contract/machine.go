@@ -71,7 +71,7 @@ func (r *machineReader) readTransition(it *item) {
 	t := &Transition{Pos: it.at}
 	t.Input = r.message(s.need("input", "name what triggers it, e.g. input: place-order.v1"), handles())
 	t.From = r.readFrom(s.need("from", "name the state or states it leaves"))
-	to := s.need("to", "name the state it enters; the same as from to stay")
+	to := s.need("to", "name the state it enters, the same as from to stay")
 	t.To, _ = r.state(to)
 	if t.To != "" {
 		r.note(t.To, r.pos(to.node))

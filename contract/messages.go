@@ -254,9 +254,12 @@ func article(noun string) string {
 	return "a " + noun
 }
 
-// candidates returns the own messages that may stand in a role.
+// candidates returns the own messages that may stand in a role, none if nobody will read them.
 func (p *parser) candidates(r role) []string {
 	var refs []string
+	if p.problems.full() {
+		return nil
+	}
 	for _, m := range p.contract.Messages {
 		if m.Class == r.own {
 			refs = append(refs, m.Ref.Local())

@@ -180,7 +180,7 @@ func (p *parser) version(it *item) string {
 	}
 	v := it.node.Value
 	if !semverPattern.MatchString(v) || len(v) > 64 {
-		p.report(p.pos(it.node), ruleBadVersion, "write MAJOR.MINOR.PATCH, e.g. 1.2.0 or 1.2.0-rc.1", "%q is not a semantic version", it.key)
+		p.report(p.pos(it.node), ruleBadVersion, "write MAJOR.MINOR.PATCH, e.g. 1.2.0 or 1.2.0-rc.1", "version %.80q is not a semantic version", v)
 		return ""
 	}
 	return v

@@ -1,20 +1,27 @@
 package contract
 
+import "strings"
+
 // maxNear bounds the length of what is compared; longer input is no misspelling of a name.
 const maxNear = 128
 
-// nearest returns the candidate that name is most likely a misspelling of, or "". Once a file has
-// more mistakes than are shown, it does not look any more: the comparison is the only part of
-// parsing whose cost is more than linear.
+// nearestBudget bounds the comparisons of characters that one file may cause, because comparing is
+// the only part of parsing whose cost is more than linear.
+const nearestBudget = 4_000_000
+
+// nearest returns the candidate that name is most likely a misspelling of, or "".
 func (p *parser) nearest(name string, candidates []string) string {
-	if p.problems.full() {
+	for _, c := range candidates {
+		p.compared += len(name) * len(c)
+	}
+	if p.compared > nearestBudget || p.problems.full() {
 		return ""
 	}
 	return nearest(name, candidates)
 }
 
 func nearest(name string, candidates []string) string {
-	best, bestDistance := "", 1+max(1, len(name)/3)
+	best, bestDistance := "", 1+max(1, (len(name)+1)/3)
 	if len(name) > maxNear {
 		return ""
 	}
@@ -26,28 +33,33 @@ func nearest(name string, candidates []string) string {
 	return best
 }
 
-// distance returns the number of insertions, deletions and substitutions that turn a into b, or
-// limit if it is not smaller.
+// distance returns the number of insertions, deletions, substitutions and exchanges of neighbours
+// that turn a into b, or limit if it is not smaller. A beginning of b counts as one step away.
 func distance(a, b string, limit int) int {
+	if len(a) > 2 && strings.HasPrefix(b, a) {
+		return min(len(b)-len(a), 1)
+	}
 	if len(b) > maxNear || max(len(a)-len(b), len(b)-len(a)) >= limit {
 		return limit
 	}
-	var buffer [maxNear + 1]int
-	row := buffer[:len(b)+1]
-	for j := range row {
-		row[j] = j
+	var rows [3][maxNear + 1]int
+	before, above, row := &rows[0], &rows[1], &rows[2]
+	for j := range len(b) + 1 {
+		above[j] = j
 	}
 	for i := range len(a) {
-		diagonal := row[0]
 		row[0] = i + 1
 		for j := range len(b) {
-			above := row[j+1]
-			cost := diagonal
-			if a[i] != b[j] {
-				cost = 1 + min(diagonal, above, row[j])
+			if a[i] == b[j] {
+				row[j+1] = above[j]
+				continue
 			}
-			row[j+1], diagonal = cost, above
+			row[j+1] = 1 + min(above[j], above[j+1], row[j])
+			if i > 0 && j > 0 && a[i] == b[j-1] && a[i-1] == b[j] {
+				row[j+1] = min(row[j+1], 1+before[j-1])
+			}
 		}
+		before, above, row = above, row, before
 	}
-	return min(row[len(b)], limit)
+	return min(above[len(b)], limit)
 }

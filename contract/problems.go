@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"unicode/utf8"
 )
 
 // MaxDiagnostics bounds the diagnostics of one file: more than a person fixes in one go.
@@ -20,7 +21,22 @@ func (ps *problems) add(d Diagnostic) {
 		ps.dropped++
 		return
 	}
+	d.Message, d.Fix = shorten(d.Message), shorten(d.Fix)
 	ps.kept = append(ps.kept, d)
+}
+
+// maxMessage bounds what a diagnostic quotes from a file.
+const maxMessage = 500
+
+func shorten(s string) string {
+	if len(s) <= maxMessage {
+		return s
+	}
+	cut := maxMessage
+	for !utf8.RuneStart(s[cut]) {
+		cut--
+	}
+	return s[:cut] + "…"
 }
 
 // full tells whether further diagnostics are only counted, so that nobody need word them well.

@@ -227,9 +227,9 @@ func (p *parser) duration(it *item) (time.Duration, bool) {
 	d, err := time.ParseDuration(n.Value)
 	switch {
 	case n.Kind != yaml.ScalarNode || err != nil:
-		p.report(p.pos(n), ruleBadDuration, "write a number with a unit, e.g. 500ms, 30s, 5m or 24h", "%q is no duration", it.key)
+		p.report(p.pos(n), ruleBadDuration, "write a number with a unit, e.g. 500ms, 30s, 5m or 24h", "%q is %.80q, which is no duration", it.key, n.Value)
 	case d < time.Millisecond || d > maxDuration:
-		p.report(p.pos(n), ruleBadDuration, "choose a duration from 1ms to 8760h", "%q is %s", it.key, n.Value)
+		p.report(p.pos(n), ruleBadDuration, "choose a duration from 1ms to 8760h", "%q is %s", it.key, d)
 	default:
 		return d, true
 	}

@@ -78,6 +78,7 @@ func (p *parser) schemaType(s *section, where place) (string, bool) {
 	it := s.need("type", "add type: "+oneOf(where.types()))
 	if v, ok := p.text(it); ok && v == "object" && where != inSetting {
 		p.badValue(it, "declare it under types and refer to it with {$ref: Name}", "%s is an object without a name", s.what)
+		s.ignore()
 		return "", false
 	}
 	return p.choice(it, where.types())

@@ -25,6 +25,14 @@ type section struct {
 	taken  map[string]bool  // keys that somebody asked for
 	valid  []string         // the same, for messages
 	broken bool             // it is no mapping: already reported, so nothing more is missing
+
+	missing []missing
+}
+
+// missing is a required key that is absent. It is reported by done, unless an unknown key is a
+// misspelling of it: one mistake, one diagnostic.
+type missing struct {
+	key, fix string
 }
 
 // maxEntries bounds a mapping and a list.
@@ -77,11 +85,11 @@ func (s *section) get(key string) *item {
 	return s.index[key]
 }
 
-// need returns the value of a required key and reports its absence.
+// need returns the value of a required key; done reports its absence.
 func (s *section) need(key, fix string) *item {
 	it := s.get(key)
 	if it == nil && !s.broken {
-		s.parser.report(s.at, ruleMissingKey, fix, "%s has no key %q", s.what, key)
+		s.missing = append(s.missing, missing{key, fix})
 	}
 	return it
 }
@@ -100,20 +108,33 @@ func (s *section) rest(example string, want func(key string) bool) []*item {
 	return rest
 }
 
-// done reports the keys that nobody asked for.
+// done reports the keys that nobody asked for and the required ones that are absent.
 func (s *section) done() {
+	misspelt := map[string]bool{}
 	for _, it := range s.items {
-		if !s.taken[it.key] {
-			s.parser.report(it.at, ruleUnknownKey, s.unknownFix(it.key), "%s has no key %q", s.what, it.key)
+		if s.taken[it.key] {
+			continue
+		}
+		near := s.parser.nearest(it.key, s.valid)
+		misspelt[near] = true
+		fix := "did you mean " + near + "?"
+		if near == "" {
+			fix = "remove it, or use one of " + strings.Join(s.valid, ", ")
+		}
+		s.parser.report(it.at, ruleUnknownKey, fix, "%s has no key %q", s.what, it.key)
+	}
+	for _, m := range s.missing {
+		if !misspelt[m.key] {
+			s.parser.report(s.at, ruleMissingKey, m.fix, "%s lacks the key %q", s.what, m.key)
 		}
 	}
 }
 
-func (s *section) unknownFix(key string) string {
-	if near := s.parser.nearest(key, s.valid); near != "" {
-		return "did you mean " + near + "?"
+// ignore takes all keys: the section is too broken to judge them.
+func (s *section) ignore() {
+	for _, it := range s.items {
+		s.taken[it.key] = true
 	}
-	return "remove it; valid here: " + strings.Join(s.valid, ", ")
 }
 
 // list returns the elements of a list, nil if it is absent, no list or empty (which it reports).

@@ -64,7 +64,7 @@ func (p *parser) checkSettingExample(s *section, it, def *item, schema *Schema) 
 	case def == nil:
 		p.checkExample(it, schema)
 	case ex != nil && schema.Example != nil:
-		p.report(ex.at, ruleContradiction, "remove it; the default is the example", "%q stands beside default", ex.key)
+		p.report(ex.at, ruleContradiction, "remove it, the default is the example", "%q stands beside default", ex.key)
 	}
 }
 
@@ -111,7 +111,7 @@ func (p *parser) readSecret(it *item) *Secret {
 	for _, key := range []string{"default", "value"} {
 		if v := s.index[key]; v != nil {
 			s.taken[key] = true
-			p.report(v.at, ruleMisplacedKey, "remove it; omninode seed writes secrets to the store", "a contract never holds a secret's value")
+			p.report(v.at, ruleMisplacedKey, "remove it, omninode seed writes secrets to the store", "a contract never holds a secret's value")
 		}
 	}
 	s.done()

@@ -31,7 +31,11 @@ func (p *parser) readTypes(it *item) {
 // readObject reads the schema of a named type, which is always an object.
 func (p *parser) readObject(it *item, t *Type) {
 	s := p.section(it, "type "+t.Name)
-	p.choice(s.need("type", "add type: object"), []string{"object"})
+	if kind := s.need("type", "add type: object"); kind != nil && kind.node.Value != "object" {
+		p.report(p.pos(kind.node), ruleBadValue, "write type: object, and declare other values where they are used", "type %s is no object", t.Name)
+		s.ignore()
+		return
+	}
 	t.Schema.Description = p.description(s.get("description"))
 	required := p.readRequired(s.get("required"))
 	props := s.need("properties", "declare them, e.g. properties: {order_id: {type: string, format: uuid}}")

@@ -117,7 +117,7 @@ func (p *parser) syntax(err error) {
 		p.tooDeep(at)
 		return
 	}
-	p.report(at, ruleSyntax, "correct the YAML; quote text that contains special characters", "the file is not YAML: %s", message)
+	p.report(at, ruleSyntax, "correct the YAML, and quote text that contains special characters", "the file is not YAML: %s", message)
 }
 
 func (p *parser) tooDeep(at Pos) {
@@ -144,7 +144,7 @@ func (p *parser) checkNode(n *yaml.Node) bool {
 	case n.Kind == yaml.AliasNode:
 		p.report(p.pos(n), ruleAlias, "write out what it stands for", "alias %q is not allowed", n.Value)
 	case n.Style&yaml.TaggedStyle != 0:
-		p.report(p.pos(n), ruleTag, "remove it; quote text that looks like something else", "tag %q is not allowed", n.Tag)
+		p.report(p.pos(n), ruleTag, "remove it, and quote text that looks like something else", "tag %q is not allowed", n.Tag)
 	case n.ShortTag() == "!!merge":
 		p.report(p.pos(n), ruleAlias, "write out the keys", "merge keys are not allowed")
 	default:
