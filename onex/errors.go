@@ -52,3 +52,28 @@ func (e *InvalidStateError) Unwrap() error { return e.Err }
 
 // DeadLetterClass implements engine.Classified.
 func (e *InvalidStateError) DeadLetterClass() engine.Class { return engine.PermanentFailure }
+
+// Error is what ends a process, as a person sees it: a stable code, what happened, what to do next.
+type Error struct {
+	Code   string // ONEX_<AREA>_<NNN>_<NAME>
+	Err    error
+	Remedy string // best a command; "" when Err says it all
+}
+
+func (e *Error) Error() string { return e.Code + ": " + e.Err.Error() }
+func (e *Error) Unwrap() error { return e.Err }
+
+// The codes of errors that end a process.
+const (
+	CodeEnvironment = "ONEX_CONFIG_001_ENVIRONMENT"
+	CodeSettings    = "ONEX_CONFIG_002_SETTINGS"
+	CodeSecrets     = "ONEX_SECRET_001_UNAVAILABLE"
+	CodeNode        = "ONEX_NODE_001_INCONSISTENT"
+	CodeBuild       = "ONEX_NODE_002_BUILD"
+	CodeAddress     = "ONEX_HTTP_001_ADDRESS"
+	CodeDatabase    = "ONEX_DATABASE_001_REFUSED"
+	CodeSchema      = "ONEX_DATABASE_002_SCHEMA"
+	CodeExactlyOnce = "ONEX_KAFKA_001_EXACTLY_ONCE"
+	CodeReplaced    = "ONEX_NODE_003_REPLACED"
+	CodeInternal    = "ONEX_NODE_004_FAILED"
+)

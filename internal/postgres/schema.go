@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/omninode-ai/omninode/migrations"
 )
@@ -42,4 +43,11 @@ func (s *Store) CheckSchema(ctx context.Context) error {
 		return &SchemaError{Schema: *schema, Have: have, Want: want}
 	}
 	return nil
+}
+
+// Refused reports whether the server turned the role away (a wrong password, a missing role,
+// database or right), which trying again does not cure.
+func Refused(err error) bool {
+	state := sqlState(err)
+	return strings.HasPrefix(state, "28") || state == "3D000" || state == "42501"
 }

@@ -19,9 +19,9 @@ type Header struct {
 // Limits of what Decode accepts; an envelope beyond them is malformed.
 const (
 	MaxHeaders     = 64
-	MaxHeaderBytes = 8 << 10 // keys and values together
+	MaxHeaderBytes = 8 << 10   // keys and values together
 	MaxDataBytes   = 960 << 10 // with headers and those of a dead letter it fits Kafka's default of 1 MiB
-	MaxAttribute   = 1 << 10 // bytes of one attribute: it must fit an index of the database
+	MaxAttribute   = 1 << 10   // bytes of one attribute: it must fit an index of the database
 )
 
 const (

@@ -1,0 +1,186 @@
+package onex
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/omninode-ai/omninode/internal/vault"
+	"github.com/omninode-ai/omninode/onex/config"
+	"github.com/omninode-ai/omninode/onex/engine"
+	"github.com/omninode-ai/omninode/onex/event"
+	"github.com/omninode-ai/omninode/onex/secret"
+)
+
+// DatabaseURL is the key of the secret that every node has besides those of its contract.
+const DatabaseURL = "database_url"
+
+// assemble resolves the settings of all nodes and wires their handlers. What is missing or wrong is
+// reported for all nodes at once.
+func (p *process) assemble(ctx context.Context, nodes []Node) (members []*member, closeSecrets func(), err error) {
+	sources, closeSecrets, err := p.sources(ctx, nodes)
+	if err != nil {
+		return nil, closeSecrets, err
+	}
+	var errs []error
+	for _, n := range nodes {
+		m, err := p.member(ctx, n, sources)
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		members = append(members, m)
+	}
+	if len(errs) > 0 {
+		return nil, closeSecrets, &Error{Code: codeOf(errs), Err: errors.Join(errs...)}
+	}
+	return members, closeSecrets, nil
+}
+
+func codeOf(errs []error) string {
+	if e, ok := errors.AsType[*Error](errs[0]); ok {
+		return e.Code
+	}
+	return CodeSettings
+}
+
+func (p *process) member(ctx context.Context, n Node, sources []config.Source) (*member, error) {
+	settings := append(slices.Clone(n.Settings), config.Setting{
+		Key: DatabaseURL, Env: envPrefix(n.Name) + "DATABASE_URL", Secret: true,
+		Description: "Postgres URL of the node's own role.",
+	})
+	values, err := config.Resolve(ctx, n.Name, settings, sources...)
+	if err != nil {
+		return nil, err
+	}
+	for _, row := range values.Explain() {
+		p.log.DebugContext(ctx, "setting", "node", n.Name, "key", row.Key, "source", row.Source, "value", row.Value)
+	}
+	reader := config.Read(values)
+	database := reader.Secret(DatabaseURL)
+	if err := reader.Err(); err != nil {
+		return nil, err
+	}
+	routes, err := n.Build(ctx, values)
+	if err != nil {
+		return nil, fmt.Errorf("node %s: build: %w", n.Name, err)
+	}
+	if err := checkRoutes(n, routes); err != nil {
+		return nil, err
+	}
+	core, err := engine.New(engineConfig(n))
+	if err != nil {
+		return nil, err
+	}
+	return newMember(p, n, core, routes, database), nil
+}
+
+// envPrefix returns what the environment variables of a node begin with.
+func envPrefix(node string) string { return strings.ToUpper(strings.ReplaceAll(node, "-", "_")) + "_" }
+
+// checkRoutes wants exactly one route for each input.
+func checkRoutes(n Node, routes Routes) error {
+	var errs []error
+	declared := map[event.Ref]bool{}
+	for _, in := range n.Inputs {
+		declared[in.Type] = true
+		if routes[in.Type] == nil {
+			errs = append(errs, fmt.Errorf("node %s: input %s has no route", n.Name, in.Type))
+		}
+	}
+	for t := range routes {
+		if !declared[t] {
+			errs = append(errs, fmt.Errorf("node %s: route %s has no input", n.Name, t))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// engineConfig describes a node to its delivery core.
+func engineConfig(n Node) engine.Config {
+	cfg := engine.Config{Node: n.Name, Inputs: n.Inputs, Machine: n.Machine, Pure: n.Kind == Compute}
+	if n.Workflow != nil {
+		cfg.Workflow = n.Workflow.Start
+	}
+	for _, o := range n.Outputs {
+		cfg.Outputs = append(cfg.Outputs, o.Type)
+	}
+	return cfg
+}
+
+// sources chooses where settings come from and says why.
+func (p *process) sources(ctx context.Context, nodes []Node) ([]config.Source, func(), error) {
+	environ := config.Environ(p.lookup)
+	v := p.env.Vault
+	switch {
+	case v.Address != "" && v.RoleID != "":
+		store, err := p.openVault(ctx, nodes)
+		if err != nil {
+			return nil, func() {}, err
+		}
+		p.log.InfoContext(ctx, "secrets come from vault", "address", v.Address, "role_id", v.RoleID, "why", "VAULT_ADDR and VAULT_ROLE_ID are set")
+		return []config.Source{secret.Source("vault", store), environ}, func() { _ = store.Stop(bounded(ctx)) }, nil
+	case v.Address != "":
+		return nil, func() {}, &Error{
+			Code: CodeEnvironment, Err: errors.New("VAULT_ADDR is set, but VAULT_ROLE_ID is not"),
+			Remedy: "export VAULT_ROLE_ID=omninode-<node> and VAULT_SECRET_ID_FILE, or unset VAULT_ADDR",
+		}
+	case p.env.SecretsFile != "":
+		file, err := secret.OpenFile(p.env.SecretsFile)
+		if err != nil {
+			return nil, func() {}, &Error{Code: CodeSecrets, Err: err}
+		}
+		p.log.InfoContext(ctx, "secrets come from a file", "file", p.env.SecretsFile, "why", "VAULT_ADDR is not set, ONEX_SECRETS_FILE is")
+		return []config.Source{secret.Source("secrets file", file), environ}, func() {}, nil
+	}
+	p.log.InfoContext(ctx, "secrets come from the environment", "why", "neither VAULT_ADDR nor ONEX_SECRETS_FILE is set")
+	return []config.Source{environ}, func() {}, nil
+}
+
+// openVault waits for a Vault that is sealed or not there yet; what it refuses ends the start.
+func (p *process) openVault(ctx context.Context, nodes []Node) (*vault.Store, error) {
+	v := p.env.Vault
+	for try := 0; ; try++ {
+		store, err := vault.Open(ctx, vault.Config{
+			Address: v.Address, RoleID: v.RoleID, SecretID: config.NewSecret(v.SecretID), SecretIDFile: v.SecretIDFile,
+			WrappedSecretID: config.NewSecret(v.Wrapped), Dial: p.dial, Log: p.log,
+		})
+		if err == nil {
+			err = store.Start(context.WithoutCancel(ctx))
+		}
+		if err == nil {
+			for _, n := range nodes {
+				p.ready.set(n.Name, partSecrets, "")
+			}
+			return store, nil
+		}
+		_, unreachable := errors.AsType[*url.Error](err)
+		if !unreachable && !errors.Is(err, vault.ErrSealed) {
+			return nil, &Error{Code: CodeSecrets, Err: err}
+		}
+		for _, n := range nodes {
+			if p.ready.set(n.Name, partSecrets, err.Error()) {
+				p.log.WarnContext(ctx, "waiting for secrets", "node", n.Name, "err", err)
+			}
+		}
+		if err := backoff(ctx, try); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// backoff waits before the next try of something that may come by itself.
+func backoff(ctx context.Context, try int) error {
+	timer := time.NewTimer(min(100*time.Millisecond<<min(try, 6), 3*time.Second))
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-timer.C:
+		return nil
+	}
+}

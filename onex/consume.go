@@ -1,0 +1,110 @@
+package onex
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/omninode-ai/omninode/internal/delivery"
+	"github.com/omninode-ai/omninode/internal/kafka"
+	"github.com/omninode-ai/omninode/onex/engine"
+	"github.com/omninode-ai/omninode/onex/event"
+	"github.com/omninode-ai/omninode/onex/registry"
+)
+
+// deliver consumes until ctx ends and what is in hand is settled, or for good.
+func (m *member) deliver(ctx, work context.Context) error {
+	if m.node.Kind == Compute {
+		p := m.processor()
+		return m.sessions(ctx, func(ctx context.Context) error {
+			return m.kafka.Transact(ctx, work, m.membership(), p.Transform)
+		})
+	}
+	p := m.processor()
+	p.Store = m.store
+	d := delivery.NewDispatcher(p, m.node.Workflow != nil)
+	relay := delivery.NewRelay(m.store, m.kafka.Produce, m.log)
+	p.Committed = func(c engine.Commit) {
+		d.Committed(c)
+		if len(c.Outbox) > 0 {
+			relay.Wake()
+		}
+	}
+	drained := make(chan struct{})
+	var background sync.WaitGroup
+	background.Go(func() { relay.Run(work, drained) })
+	background.Go(func() { d.Watch(ctx, work) })
+	err := m.sessions(ctx, func(ctx context.Context) error {
+		return m.consume(ctx, &claims{Dispatcher: d, work: work, observer: m.observer})
+	})
+	close(drained)
+	background.Wait()
+	return err
+}
+
+func (m *member) membership() kafka.Membership {
+	return kafka.Membership{
+		Group: event.Group(m.node.Name), Instance: registry.ServiceID(m.node.Name, m.env.Instance), Topics: m.core.Topics(),
+	}
+}
+
+// sessions runs one session after the other until ctx ends or one fails for good.
+func (m *member) sessions(ctx context.Context, session func(ctx context.Context) error) error {
+	for try := 0; ; try++ {
+		err := session(ctx)
+		switch {
+		case ctx.Err() != nil:
+			return nil
+		case errors.Is(err, kafka.ErrReplaced):
+			return m.replaced(err)
+		}
+		m.log.WarnContext(ctx, "consumer session ended, joining again", "err", err)
+		if backoff(ctx, try) != nil {
+			return nil
+		}
+	}
+}
+
+// consume is one membership of the consumer group. It ends when a claim is lost.
+func (m *member) consume(ctx context.Context, c *claims) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	watched := make(chan struct{})
+	go func() {
+		defer close(watched)
+		select {
+		case <-ctx.Done():
+		case err := <-c.Lost():
+			cancel(fmt.Errorf("claim was lost: %w", err))
+		}
+	}()
+	err := m.kafka.Consume(ctx, m.membership(), c)
+	if err == nil {
+		err = context.Cause(ctx)
+	}
+	cancel(nil)
+	<-watched
+	return err
+}
+
+// claims gives what Kafka assigns to the dispatcher.
+type claims struct {
+	*delivery.Dispatcher
+
+	work     context.Context //nolint:containedctx // outlives the session's, so that what is in hand is finished
+	observer observer
+}
+
+var _ kafka.Partitions = (*claims)(nil)
+
+// Claim implements kafka.Partitions.
+func (c *claims) Claim(ctx context.Context, p engine.Partition, flow func(full bool)) (int64, error) {
+	return c.Dispatcher.Claim(ctx, c.work, p, flow)
+}
+
+// Deliver implements kafka.Partitions.
+func (c *claims) Deliver(topic string, partition int32, records []engine.Record, lag int64) {
+	c.observer.delivered(topic, partition, lag)
+	c.Dispatcher.Deliver(topic, partition, records)
+}

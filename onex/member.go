@@ -1,0 +1,302 @@
+package onex
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/omninode-ai/omninode/internal/delivery"
+	"github.com/omninode-ai/omninode/internal/kafka"
+	"github.com/omninode-ai/omninode/internal/postgres"
+	"github.com/omninode-ai/omninode/onex/config"
+	"github.com/omninode-ai/omninode/onex/engine"
+	"github.com/omninode-ai/omninode/onex/event"
+	"github.com/omninode-ai/omninode/onex/registry"
+)
+
+// member is one node while it runs.
+type member struct {
+	*process
+
+	node     Node
+	core     *engine.Core
+	routes   Routes
+	database config.Secret
+	log      *slog.Logger
+	observer observer
+	store    *postgres.Store
+}
+
+func newMember(p *process, n Node, core *engine.Core, routes Routes, database config.Secret) *member {
+	return &member{
+		process: p, node: n, core: core, routes: routes, database: database,
+		log: p.log.With("node", n.Name), observer: observer{p.metrics, n.Name},
+	}
+}
+
+const (
+	leaseTTL        = 15 * time.Second // of the row in node_registrations
+	renewInterval   = 5 * time.Second
+	deregisterAfter = time.Minute
+)
+
+// run starts the node in order, works until ctx ends, and stops in reverse. Work in hand is finished
+// under work.
+func (m *member) run(ctx, work context.Context) error {
+	start := time.Now()
+	if err := m.openDatabase(ctx); err != nil {
+		return err
+	}
+	defer m.store.Close()
+	epoch, err := m.register(ctx)
+	defer m.deregister(work, epoch)
+	if err != nil {
+		return err
+	}
+	if err := m.awaitTopics(ctx); err != nil {
+		return err
+	}
+	m.ready.set(m.node.Name, partStart, "")
+	m.log.InfoContext(ctx, "ready", "version", m.node.Version, "kind", m.node.Kind, "took", time.Since(start).Round(time.Millisecond).String())
+
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	context.AfterFunc(ctx, func() { m.ready.set(m.node.Name, partStop, "stopping") })
+	var renewing sync.WaitGroup
+	renewing.Go(func() { cancel(m.renew(ctx, epoch)) })
+	err = m.deliver(ctx, work)
+	cancel(err)
+	renewing.Wait()
+	if cause := context.Cause(ctx); err == nil && !errors.Is(cause, context.Canceled) {
+		err = cause
+	}
+	return err
+}
+
+// until tries f until it succeeds. An *Error is for people to mend and ends it; anything else may
+// pass by itself, and readiness says what it is.
+func (m *member) until(ctx context.Context, part string, f func(ctx context.Context) error) error {
+	for try := 0; ; try++ {
+		err := f(ctx)
+		if err == nil {
+			m.ready.set(m.node.Name, part, "")
+			return nil
+		}
+		if _, ok := errors.AsType[*Error](err); ok {
+			return err
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if m.ready.set(m.node.Name, part, err.Error()) {
+			m.log.WarnContext(ctx, "waiting for "+part, "err", err) //nolint:sloglint // one of four constant parts
+		}
+		if err := backoff(ctx, try); err != nil {
+			return err
+		}
+	}
+}
+
+func (m *member) openDatabase(ctx context.Context) error {
+	var err error
+	m.store, err = postgres.Open(context.WithoutCancel(ctx), postgres.Config{
+		URL: m.database.Reveal(), Group: event.Group(m.node.Name), Instance: m.env.Instance, Dial: m.dial,
+	})
+	if err != nil {
+		return &Error{Code: CodeDatabase, Err: fmt.Errorf("node %s: %w", m.node.Name, err)}
+	}
+	err = m.until(ctx, partDatabase, func(ctx context.Context) error {
+		return m.fatalDatabase(m.store.CheckSchema(ctx))
+	})
+	if err != nil {
+		m.store.Close()
+	}
+	return err
+}
+
+// fatalDatabase tells what a person must mend from what may pass.
+func (m *member) fatalDatabase(err error) error {
+	if outdated, ok := errors.AsType[*postgres.SchemaError](err); ok {
+		return &Error{Code: CodeSchema, Err: fmt.Errorf("node %s: %w", m.node.Name, outdated), Remedy: "omninode migrate up"}
+	}
+	if postgres.Refused(err) {
+		return &Error{Code: CodeDatabase, Err: fmt.Errorf("node %s: %w", m.node.Name, err), Remedy: "omninode seed"}
+	}
+	return err
+}
+
+// register announces the node in Postgres and in the catalog.
+func (m *member) register(ctx context.Context) (epoch int64, err error) {
+	r, facts := m.registration()
+	err = m.until(ctx, partDatabase, func(ctx context.Context) error {
+		epoch, err = m.store.UpsertRegistration(ctx, r, facts, leaseTTL)
+		return m.fatalDatabase(err)
+	})
+	if err != nil {
+		return 0, err
+	}
+	err = m.until(ctx, partRegistration, func(ctx context.Context) error { return m.consul.Register(ctx, r) })
+	if err == nil {
+		m.log.InfoContext(ctx, "registered", "service_id", r.ID, "address", net.JoinHostPort(r.Address, strconv.Itoa(r.Port)), "epoch", epoch)
+	}
+	return epoch, err
+}
+
+func (m *member) registration() (registry.Registration, registry.Facts) {
+	n := m.node
+	facts := registry.Facts{
+		NodeType: string(n.Kind), Version: n.Version, Capabilities: n.Capabilities, ContractSHA256: n.ContractSHA256,
+	}
+	for _, in := range n.Inputs {
+		facts.EventsConsumed = append(facts.EventsConsumed, in.Type.String())
+	}
+	for _, out := range n.Outputs {
+		facts.EventsEmitted = append(facts.EventsEmitted, out.Type.String())
+	}
+	url := "http://" + net.JoinHostPort(m.env.Advertise, strconv.Itoa(m.port)) + "/readyz?node=" + n.Name
+	return registry.Registration{
+		Service: n.Name, ID: registry.ServiceID(n.Name, m.env.Instance), Address: m.env.Advertise, Port: m.port,
+		Tags: []string{string(n.Kind)}, Meta: registry.Meta(facts),
+		CheckURL: url, CheckInterval: m.env.CheckInterval, DeregisterAfter: deregisterAfter,
+	}, facts
+}
+
+// renew keeps the registration's lease until ctx ends. The error says that it was superseded.
+func (m *member) renew(ctx context.Context, epoch int64) error {
+	id := registry.ServiceID(m.node.Name, m.env.Instance)
+	ticker := time.NewTicker(renewInterval)
+	defer ticker.Stop()
+	for {
+		err := m.store.Renew(ctx, id, epoch, leaseTTL)
+		if err == nil {
+			err = m.measure(ctx)
+		}
+		switch {
+		case ctx.Err() != nil:
+			return nil //nolint:nilerr // told to stop
+		case errors.Is(err, postgres.ErrSuperseded):
+			return m.replaced(err)
+		case err != nil:
+			if m.ready.set(m.node.Name, partDatabase, err.Error()) {
+				m.log.WarnContext(ctx, "database does not answer", "err", err)
+			}
+		default:
+			m.ready.set(m.node.Name, partDatabase, "")
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-ticker.C:
+		}
+	}
+}
+
+func (m *member) measure(ctx context.Context) error {
+	outbox, parked, err := m.store.Depths(ctx)
+	if err == nil {
+		m.observer.depths(outbox, parked)
+	}
+	return err
+}
+
+func (m *member) replaced(err error) error {
+	return &Error{
+		Code: CodeReplaced, Err: fmt.Errorf("node %s: %w", m.node.Name, err),
+		Remedy: "give each process its own ONEX_INSTANCE",
+	}
+}
+
+func (m *member) deregister(ctx context.Context, epoch int64) {
+	ctx = bounded(ctx)
+	id := registry.ServiceID(m.node.Name, m.env.Instance)
+	if err := m.consul.Deregister(ctx, id); err != nil {
+		m.log.WarnContext(ctx, "still in the catalog", "service_id", id, "err", err)
+	}
+	if epoch == 0 {
+		return
+	}
+	if err := m.store.Release(ctx, id, epoch); err != nil && !errors.Is(err, postgres.ErrSuperseded) {
+		m.log.WarnContext(ctx, "registration was not released", "service_id", id, "err", err)
+	}
+	m.log.InfoContext(ctx, "deregistered", "service_id", id)
+}
+
+// awaitTopics creates the topics the node owns and waits for those of others.
+func (m *member) awaitTopics(ctx context.Context) error {
+	owned, foreign := topics(m.node)
+	return m.until(ctx, partTopics, func(ctx context.Context) error {
+		if m.node.Kind == Compute {
+			if err := m.kafka.CheckExactlyOnce(ctx); err != nil {
+				return m.fatalKafka(err)
+			}
+		}
+		if err := m.kafka.EnsureTopics(ctx, owned); err != nil {
+			return err
+		}
+		missing, err := m.kafka.Missing(ctx, foreign)
+		if err != nil {
+			return err
+		}
+		return missingTopics(missing)
+	})
+}
+
+func (m *member) fatalKafka(err error) error {
+	if _, ok := errors.AsType[*kafka.FeatureError](err); ok {
+		return &Error{Code: CodeExactlyOnce, Err: fmt.Errorf("node %s: %w", m.node.Name, err)}
+	}
+	return err
+}
+
+func missingTopics(missing []string) error {
+	if len(missing) == 0 {
+		return nil
+	}
+	said := make([]string, 0, len(missing))
+	for _, name := range missing {
+		owner := "unknown"
+		if t, err := event.ParseTopic(name); err == nil {
+			owner = t.Ref.Node
+		}
+		said = append(said, fmt.Sprintf("topic %s does not exist; its owner is node %s", name, owner))
+	}
+	return errors.New(strings.Join(said, ", "))
+}
+
+// topics returns the topics a node owns, which are its messages and its dead letters, and those of
+// others that it consumes or sends to.
+func topics(n Node) (owned, foreign []string) {
+	seen := map[string]bool{}
+	add := func(t event.Topic) {
+		name := t.String()
+		switch {
+		case seen[name]:
+		case t.Ref.Node == n.Name:
+			owned = append(owned, name)
+		default:
+			foreign = append(foreign, name)
+		}
+		seen[name] = true
+	}
+	for _, in := range n.Inputs {
+		add(in.Topic())
+		add(event.DeadLetterTopic(n.Name, in.Type))
+	}
+	for _, out := range n.Outputs {
+		add(event.Topic{Class: out.Class, Ref: out.Type})
+	}
+	return owned, foreign
+}
+
+// processor settles the node's inputs.
+func (m *member) processor() *delivery.Processor {
+	return &delivery.Processor{
+		Core: m.core, Handlers: m.routes, Observer: m.observer, Log: m.log, Now: time.Now,
+	}
+}

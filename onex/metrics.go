@@ -1,0 +1,106 @@
+package onex
+
+import (
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/omninode-ai/omninode/internal/delivery"
+	"github.com/omninode-ai/omninode/onex/engine"
+	"github.com/omninode-ai/omninode/onex/event"
+)
+
+// metrics are those of a process; each has the label node.
+type metrics struct {
+	registry                      *prometheus.Registry
+	processed, failed, dead       *prometheus.CounterVec
+	duplicates, parked, conflicts *prometheus.CounterVec
+	lag, outboxDepth, parkedDepth *prometheus.GaugeVec
+	seconds                       *prometheus.HistogramVec
+}
+
+func newMetrics() *metrics {
+	m := &metrics{registry: prometheus.NewRegistry()}
+	counter := func(name, help string, labels ...string) *prometheus.CounterVec {
+		c := prometheus.NewCounterVec(prometheus.CounterOpts{Name: "onex_" + name, Help: help}, append([]string{"node"}, labels...))
+		m.registry.MustRegister(c)
+		return c
+	}
+	gauge := func(name, help string, labels ...string) *prometheus.GaugeVec {
+		g := prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "onex_" + name, Help: help}, append([]string{"node"}, labels...))
+		m.registry.MustRegister(g)
+		return g
+	}
+	m.processed = counter("processed_total", "Inputs handled and committed.", "input")
+	m.failed = counter("failed_total", "Calls of a handler that failed.", "input")
+	m.dead = counter("dead_lettered_total", "Inputs that became dead letters.", "input", "class")
+	m.duplicates = counter("duplicates_total", "Inputs skipped because they were handled before.", "input")
+	m.parked = counter("parked_total", "Inputs put aside for later.", "input", "reason")
+	m.conflicts = counter("conflicts_total", "Commits that were computed again because the store had changed.")
+	m.lag = gauge("lag_records", "Records of a partition that were not fetched yet.", "topic", "partition")
+	m.outboxDepth = gauge("outbox_depth", "Records that wait in the outbox.")
+	m.parkedDepth = gauge("parked_depth", "Records that are parked.")
+	m.seconds = prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		Name: "onex_handler_seconds", Help: "Duration of a handler's calls.",
+		Buckets: []float64{.001, .005, .01, .05, .1, .5, 1, 5, 10, 30},
+	}, []string{"node", "input"})
+	m.registry.MustRegister(m.seconds, collectors.NewGoCollector(),
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	return m
+}
+
+func (m *metrics) handler() http.Handler {
+	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{Registry: m.registry})
+}
+
+// observer implements delivery.Observer for one node.
+type observer struct {
+	*metrics
+
+	node string
+}
+
+var _ delivery.Observer = observer{}
+
+// Called implements delivery.Observer.
+func (o observer) Called(input event.Ref, took time.Duration, err error) {
+	o.seconds.WithLabelValues(o.node, input.String()).Observe(took.Seconds())
+	if err != nil {
+		o.failed.WithLabelValues(o.node, input.String()).Inc()
+	}
+}
+
+// Settled implements delivery.Observer.
+func (o observer) Settled(c engine.Commit) {
+	input := c.Item.Input.Type.String()
+	switch c.Result {
+	case engine.Handled:
+		o.processed.WithLabelValues(o.node, input).Inc()
+	case engine.Duplicate:
+		o.duplicates.WithLabelValues(o.node, input).Inc()
+	case engine.DeadLettered:
+		o.dead.WithLabelValues(o.node, input, string(c.Class)).Inc()
+	case engine.Waiting, engine.Retried, engine.KeyHalted:
+		reason := engine.Retry
+		if c.Park != nil {
+			reason = c.Park.Reason
+		}
+		o.parked.WithLabelValues(o.node, input, string(reason)).Inc()
+	}
+}
+
+// Conflict implements delivery.Observer.
+func (o observer) Conflict() { o.conflicts.WithLabelValues(o.node).Inc() }
+
+func (o observer) delivered(topic string, partition int32, lag int64) {
+	o.lag.WithLabelValues(o.node, topic, strconv.Itoa(int(partition))).Set(float64(lag))
+}
+
+func (o observer) depths(outbox, parked int64) {
+	o.outboxDepth.WithLabelValues(o.node).Set(float64(outbox))
+	o.parkedDepth.WithLabelValues(o.node).Set(float64(parked))
+}
