@@ -23,26 +23,32 @@ type goBuild struct {
 	replace  map[string]string // file of the module → file of ours instead
 }
 
-var (
-	daggerBuild = goBuild{
+func daggerBuild() goBuild {
+	return goBuild{
 		name: "dagger", module: "github.com/dagger/dagger",
 		programs: []string{"cmd/codegen", "cmd/dagger", "cmd/dialstdio", "cmd/dnsname", "cmd/engine", "cmd/init"},
 		ldflags: "-X github.com/dagger/dagger/engine.Version=" + daggerVersion +
 			" -X github.com/dagger/dagger/engine.Tag=" + daggerVersion,
 		disk: 5 * gib,
 	}
-	// The full Vault would take ten minutes for clouds that nobody here asks:
-	// a minimal one gets the two plugins that the pipeline uses.
-	vaultBuild = goBuild{
+}
+
+// vaultBuild is a minimal Vault with the two plugins that the pipeline uses
+// besides: the full one would take ten minutes for clouds that nobody here asks.
+func vaultBuild() goBuild {
+	return goBuild{
 		name: "vault", module: "github.com/hashicorp/vault",
 		programs: []string{""}, tags: "minimal", disk: 4 * gib,
 		replace: map[string]string{"helper/builtinplugins/registry_min.go": "plugins/registry_min.go"},
 	}
-	consulBuild = goBuild{
+}
+
+func consulBuild() goBuild {
+	return goBuild{
 		name: "consul", module: "github.com/hashicorp/consul",
 		programs: []string{""}, disk: 2 * gib,
 	}
-)
+}
 
 // compile is the step that builds programs into the cache.
 func (s *site) compile(b goBuild, key string, expect time.Duration) step {

@@ -143,6 +143,6 @@ func (d docker) removeAll(ctx context.Context) error {
 	if err != nil || len(names) == 0 {
 		return err
 	}
-	_, err = d.quiet(ctx, append([]string{"image", "rm"}, names...)...)
+	_, err = d.quiet(ctx, append([]string{"image", "rm", "--force"}, names...)...)
 	return err
 }

@@ -17,13 +17,22 @@ import (
 	"time"
 )
 
-// Where dockerd and its containerd keep what a hard kill leaves behind.
-const dockerPidFile = "/var/run/docker.pid"
+// A dockerRuntime is where dockerd and its containerd keep what a hard kill
+// leaves behind.
+type dockerRuntime struct {
+	pidFile string
+	sockets []string
+}
 
-var containerdSockets = []string{
-	"/run/containerd/containerd.sock", // of a containerd of its own
-	"/var/run/docker/containerd/containerd.sock",
-	"/var/run/docker/containerd/containerd-debug.sock",
+func hostRuntime() dockerRuntime {
+	return dockerRuntime{
+		pidFile: "/var/run/docker.pid",
+		sockets: []string{
+			"/run/containerd/containerd.sock", // of a containerd of its own
+			"/var/run/docker/containerd/containerd.sock",
+			"/var/run/docker/containerd/containerd-debug.sock",
+		},
+	}
 }
 
 // dockerd is the step that has a Docker daemon answer.
@@ -39,7 +48,7 @@ func (s *site) dockerd() step {
 // startDockerd starts a daemon that outlives this program and remembers that it
 // was started here.
 func (s *site) startDockerd(ctx context.Context, log io.Writer) error {
-	if err := healDocker(log); err != nil {
+	if err := hostRuntime().heal(ctx, log); err != nil {
 		return err
 	}
 	logPath := filepath.Join(s.cache.root, "dockerd.log")
@@ -48,7 +57,7 @@ func (s *site) startDockerd(ctx context.Context, log io.Writer) error {
 		return fmt.Errorf("open dockerd's log: %w", err)
 	}
 	defer file.Close()
-	cmd := exec.Command("dockerd")
+	cmd := exec.CommandContext(context.WithoutCancel(ctx), "dockerd")
 	cmd.Stdout, cmd.Stderr = file, file
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	if err := cmd.Start(); err != nil {
@@ -82,36 +91,45 @@ func (s *site) awaitDockerd(ctx context.Context, exited <-chan error, logPath st
 	}
 }
 
-// healDocker removes what a daemon that was killed hard leaves behind and what
-// keeps the next one from starting. Nothing of a living process is touched.
-func healDocker(log io.Writer) error {
-	if pid, err := readPid(dockerPidFile); err == nil {
+// heal removes what a daemon that was killed hard leaves behind and what keeps
+// the next one from starting. Nothing of a living process is touched.
+func (r dockerRuntime) heal(ctx context.Context, log io.Writer) error {
+	if pid, err := readPid(r.pidFile); err == nil {
 		if processName(pid) == "dockerd" {
 			err := fmt.Errorf("a dockerd (pid %d) is running but does not answer", pid)
 			return &remedied{err: err, next: fmt.Sprintf("kill %d && %s up", pid, self)}
 		}
-		fmt.Fprintf(log, "remove %s: process %d is no dockerd\n", dockerPidFile, pid)
-		if err := os.Remove(dockerPidFile); err != nil {
+		fmt.Fprintf(log, "remove %s: process %d is no dockerd\n", r.pidFile, pid)
+		if err := os.Remove(r.pidFile); err != nil {
 			return fmt.Errorf("remove a stale pid file: %w", err)
 		}
 	}
-	for _, socket := range containerdSockets {
-		conn, err := net.DialTimeout("unix", socket, time.Second)
-		if err == nil {
-			conn.Close()
-			continue
+	for _, socket := range r.sockets {
+		if err := removeStaleSocket(ctx, socket, log); err != nil {
+			return err
 		}
-		if !errors.Is(err, syscall.ECONNREFUSED) {
-			continue // not there
-		}
-		fmt.Fprintf(log, "remove %s: nobody listens\n", socket)
-		if err := os.Remove(socket); err != nil {
-			return fmt.Errorf("remove a stale socket: %w", err)
-		}
-		pidFile := filepath.Join(filepath.Dir(socket), "containerd.pid")
-		if err := os.Remove(pidFile); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return fmt.Errorf("remove a stale pid file: %w", err)
-		}
+	}
+	return nil
+}
+
+// removeStaleSocket removes a containerd's socket at which nobody listens, and
+// the pid file beside it.
+func removeStaleSocket(ctx context.Context, socket string, log io.Writer) error {
+	dialer := net.Dialer{Timeout: time.Second}
+	conn, err := dialer.DialContext(ctx, "unix", socket)
+	if err == nil {
+		return conn.Close()
+	}
+	if !errors.Is(err, syscall.ECONNREFUSED) {
+		return nil // not there
+	}
+	fmt.Fprintf(log, "remove %s: nobody listens\n", socket)
+	if err := os.Remove(socket); err != nil {
+		return fmt.Errorf("remove a stale socket: %w", err)
+	}
+	pidFile := filepath.Join(filepath.Dir(socket), "containerd.pid")
+	if err := os.Remove(pidFile); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("remove a stale pid file: %w", err)
 	}
 	return nil
 }
@@ -213,7 +231,7 @@ func lastLines(path string) string {
 	if err != nil {
 		return ""
 	}
-	tail := &tailWriter{}
-	_, _ = tail.Write(content) // never fails
+	tail := &transcript{}
+	_, _ = tail.Write(content) // cannot fail without a log
 	return tail.String()
 }

@@ -12,7 +12,7 @@ import (
 )
 
 // rootfsPackages are added to Debian's minimal system.
-var rootfsPackages = []string{"ca-certificates", "curl"}
+const rootfsPackages = "ca-certificates curl"
 
 // rootfs is the step that makes the file system under all images, as a tar.
 func (s *site) rootfs() step {
@@ -25,13 +25,13 @@ func (s *site) rootfs() step {
 
 func (s *site) buildRootfs(ctx context.Context, dir string, log io.Writer) error {
 	tree := filepath.Join(dir, "tree")
-	args := []string{"--mount", "debootstrap", "--variant=minbase",
-		"--include=" + strings.Join(rootfsPackages, ","), debianRelease, tree}
+	args := []string{"--mount", "--pid", "--fork", "--kill-child", "debootstrap", "--variant=minbase",
+		"--include=" + strings.ReplaceAll(rootfsPackages, " ", ","), debianRelease, tree}
 	if mirror := s.debianMirror(ctx); mirror != "" {
 		args = append(args, mirror)
 	}
-	// Its own mount namespace: debootstrap mounts /proc into the tree, and a
-	// kill would leave that behind in a folder which the next run removes.
+	// In namespaces of its own, a kill leaves neither the /proc that debootstrap
+	// mounts into the tree nor a process that goes on writing to it.
 	if _, err := s.exec(ctx, command{name: "unshare", args: args, log: log}); err != nil {
 		return err
 	}

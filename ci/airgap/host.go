@@ -16,15 +16,17 @@ import (
 
 // hostPrograms are the programs that the steps run, each with the Debian
 // package that has it.
-var hostPrograms = map[string]string{
-	"docker":      "docker.io",
-	"dockerd":     "docker.io",
-	"iptables":    "iptables",
-	"debootstrap": "debootstrap",
-	"skopeo":      "skopeo",
-	"mvn":         "maven",
-	"xz":          "xz-utils",
-	"unshare":     "util-linux",
+func hostPrograms() map[string]string {
+	return map[string]string{
+		"docker":      "docker.io",
+		"dockerd":     "docker.io",
+		"iptables":    "iptables",
+		"debootstrap": "debootstrap",
+		"skopeo":      "skopeo",
+		"mvn":         "maven",
+		"xz":          "xz-utils",
+		"unshare":     "util-linux",
+	}
 }
 
 // hostTools is the step that installs the programs that are missing.
@@ -51,7 +53,7 @@ func (s *site) hostTools() step {
 
 func missingPackages() []string {
 	var packages []string
-	for program, pkg := range hostPrograms {
+	for program, pkg := range hostPrograms() {
 		if _, err := exec.LookPath(program); err != nil && !slices.Contains(packages, pkg) {
 			packages = append(packages, pkg)
 		}

@@ -8,7 +8,9 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 )
@@ -42,18 +44,16 @@ func execute(ctx context.Context, c command) (string, error) {
 	defer runtime.UnlockOSThread()
 
 	var stdout strings.Builder
-	tail := &tailWriter{}
-	log := io.Writer(tail)
+	output := &transcript{log: c.log}
 	if c.log != nil {
 		fmt.Fprintln(c.log, "+", c)
-		log = io.MultiWriter(tail, c.log)
 	}
 	cmd := exec.CommandContext(ctx, c.name, c.args...)
 	cmd.Dir = c.dir
 	cmd.Env = append(os.Environ(), c.env...)
 	cmd.Stdin = c.in
-	cmd.Stdout = io.MultiWriter(&stdout, log)
-	cmd.Stderr = log
+	cmd.Stdout = io.MultiWriter(&stdout, output)
+	cmd.Stderr = output
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM) }
 	cmd.WaitDelay = 5 * time.Second
@@ -72,21 +72,27 @@ func execute(ctx context.Context, c command) (string, error) {
 	if errors.Is(err, exec.ErrNotFound) {
 		err = fmt.Errorf("%s is not installed", c.name)
 	}
-	return stdout.String(), &commandError{command: c.String(), tail: tail.String(), err: err}
+	return stdout.String(), &commandError{command: c.String(), tail: output.String(), err: err}
 }
 
-// tailWriter keeps the last lines written to it.
-type tailWriter struct {
+// A transcript passes a program's output on and keeps its last lines. Both of
+// the program's streams write to it at the same time.
+type transcript struct {
+	log io.Writer // nil if nobody reads
+
+	mu      sync.Mutex
 	lines   []string
 	partial string
 }
 
-func (t *tailWriter) Write(p []byte) (int, error) {
+func (t *transcript) Write(p []byte) (int, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	t.partial += string(p)
 	for {
 		line, rest, found := strings.Cut(t.partial, "\n")
 		if !found {
-			return len(p), nil
+			break
 		}
 		t.partial = rest
 		t.lines = append(t.lines, line)
@@ -94,12 +100,19 @@ func (t *tailWriter) Write(p []byte) (int, error) {
 			t.lines = t.lines[1:]
 		}
 	}
+	if t.log == nil {
+		return len(p), nil
+	}
+	return t.log.Write(p)
 }
 
-func (t *tailWriter) String() string {
+// String is the last lines.
+func (t *transcript) String() string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	lines := t.lines
 	if t.partial != "" {
-		lines = append(lines, t.partial)
+		lines = append(slices.Clone(lines), t.partial)
 	}
 	return strings.Join(lines, "\n")
 }

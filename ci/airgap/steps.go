@@ -11,7 +11,7 @@ const gib = 1 << 30
 // plan lists the steps. Order matters inside a lane: what the engine and its
 // first users need comes before what only completes the mirror.
 func (s *site) plan() plan {
-	p := plan{s.compile(daggerBuild, s.keys.dagger, 240*time.Second), s.hostTools(), s.dockerd(), s.rootfs()}
+	p := plan{s.compile(daggerBuild(), s.keys.dagger, 240*time.Second), s.hostTools(), s.dockerd(), s.rootfs()}
 
 	images := map[string]image{}
 	for _, img := range s.images() {
@@ -20,8 +20,8 @@ func (s *site) plan() plan {
 	built := func(name string) { p = append(p, s.buildImage(images[name])) }
 	served := func(name string) { p = append(p, s.serve(images[name])) }
 
-	p = append(p, s.compile(vaultBuild, s.keys.vault, 240*time.Second))
-	p = append(p, s.compile(consulBuild, s.keys.consul, 200*time.Second))
+	p = append(p, s.compile(vaultBuild(), s.keys.vault, 240*time.Second))
+	p = append(p, s.compile(consulBuild(), s.keys.consul, 200*time.Second))
 	built("base")
 	p = append(p, s.kafkaJars(), s.postgresBinaries())
 	built("golang")

@@ -17,9 +17,8 @@ const (
 	postgresVersion  = "17.5"
 	postgresBinaries = "17.5.0" // the same, as Maven numbers it
 
-	debianRelease     = "bookworm"
-	mavenCopyPlugin   = "org.apache.maven.plugins:maven-dependency-plugin:2.8:copy-dependencies"
-	oldestGoToolchain = "1.26"
+	debianRelease   = "bookworm"
+	mavenCopyPlugin = "org.apache.maven.plugins:maven-dependency-plugin:2.8:copy-dependencies"
 )
 
 // A reference is an image's official name, as the pipeline writes it.

@@ -42,12 +42,14 @@ func (s *site) warmMark(ctx context.Context) string {
 }
 
 func (s *site) loadModule(ctx context.Context, log io.Writer) error {
-	dir, err := os.MkdirTemp("", "airgap-warm-up-")
-	if err != nil {
+	dir := filepath.Join(s.cache.root, "context", "warm-up")
+	if err := os.RemoveAll(dir); err != nil {
+		return fmt.Errorf("remove the rest of an earlier run: %w", err)
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return fmt.Errorf("make a folder for a module: %w", err)
 	}
-	defer os.RemoveAll(dir)
-	for name, content := range warmModule {
+	for name, content := range warmModule() {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o644); err != nil {
 			return fmt.Errorf("write a module: %w", err)
 		}
@@ -56,16 +58,20 @@ func (s *site) loadModule(ctx context.Context, log io.Writer) error {
 	for _, v := range s.environment() {
 		env = append(env, v.name+"="+v.value)
 	}
-	_, err = s.exec(ctx, command{
+	_, err := s.exec(ctx, command{
 		name: s.cliTarget(), args: []string{"functions"}, dir: dir, env: env, log: log,
 	})
-	return err
+	if err != nil {
+		return err
+	}
+	return os.RemoveAll(dir)
 }
 
 // warmModule is a module that imports what every module's generated code does.
-var warmModule = map[string]string{
-	"dagger.json": `{"name": "warmup", "engineVersion": "` + daggerVersion + `", "sdk": {"source": "go"}}`,
-	"main.go": `// A module that only has to compile.
+func warmModule() map[string]string {
+	return map[string]string{
+		"dagger.json": `{"name": "warmup", "engineVersion": "` + daggerVersion + `", "sdk": {"source": "go"}}`,
+		"main.go": `// A module that only has to compile.
 package main
 
 type Warmup struct{}
@@ -73,4 +79,5 @@ type Warmup struct{}
 // Hello says so.
 func (m *Warmup) Hello() string { return "hello" }
 `,
+	}
 }
