@@ -55,6 +55,7 @@ type parser struct {
 	nodeAt   Pos                    // of the node's name
 	types    map[string]*Type       // by name
 	used     map[*Type]bool         // types that something refers to
+	lost     bool                   // something that may use types could not be read
 	messages map[string]*Message    // own, by local ref
 	foreign  map[foreignID]*Message // stubs of other nodes' messages
 	uses     []use                  // every reference to a foreign message
@@ -184,9 +185,12 @@ func (p *parser) readHead(s *section) {
 
 func (p *parser) readKind(it *item) {
 	kinds := []string{string(Compute), string(Effect), string(Reducer), string(Orchestrator)}
-	if v, ok := p.choice(it, kinds); ok {
-		p.contract.Kind = Kind(v)
+	v, ok := p.choice(it, kinds)
+	if !ok {
+		p.lost = true
+		return
 	}
+	p.contract.Kind = Kind(v)
 }
 
 // readBehaviour reads the part that says what the node does, which has a different form for each

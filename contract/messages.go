@@ -19,12 +19,14 @@ func className(c event.Class) string {
 
 // readMessages reads the node's own commands or events.
 func (p *parser) readMessages(it *item, class event.Class) {
-	s := p.section(it, "commands or events")
+	s := p.section(it, className(class)+"s")
 	p.nonEmpty(it, s)
 	for _, e := range s.items {
-		if p.keyName(e, "a "+className(class)) {
-			p.readVersions(e, class)
+		if !p.keyName(e, article(className(class))) {
+			p.lost = true
+			continue
 		}
+		p.readVersions(e, class)
 	}
 	slices.SortFunc(p.contract.Messages, func(a, b *Message) int { return a.Ref.Compare(b.Ref) })
 }
@@ -34,6 +36,7 @@ func (p *parser) readVersions(it *item, class event.Class) {
 	what := className(class) + " " + it.key
 	s := p.section(it, what)
 	if s.broken {
+		p.lost = true
 		return
 	}
 	shared := Message{Class: class, Owner: p.contract, External: p.flag(s.get("external")), Description: p.description(s.get("description"))}

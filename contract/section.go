@@ -117,17 +117,62 @@ func (s *section) done() {
 		}
 		near := s.parser.nearest(it.key, s.valid)
 		misspelt[near] = true
-		fix := "did you mean " + near + "?"
-		if near == "" {
-			fix = "remove it, or use one of " + strings.Join(s.valid, ", ")
-		}
-		s.parser.report(it.at, ruleUnknownKey, fix, "%s has no key %q", s.what, it.key)
+		s.reportUnknown(it, near)
 	}
 	for _, m := range s.missing {
 		if !misspelt[m.key] {
 			s.parser.report(s.at, ruleMissingKey, m.fix, "%s lacks the key %q", s.what, m.key)
 		}
 	}
+}
+
+func (s *section) reportUnknown(it *item, near string) {
+	p, home := s.parser, home(it.key)
+	switch {
+	case near != "":
+		p.report(it.at, ruleUnknownKey, "did you mean "+near+"?", "%s has no key %q", s.what, it.key)
+	case home != "":
+		p.report(it.at, ruleMisplacedKey, "move it, or remove it", "%s has no key %q, which belongs to %s", s.what, it.key, home)
+	default:
+		p.report(it.at, ruleUnknownKey, "remove it, or use one of "+strings.Join(s.valid, ", "), "%s has no key %q", s.what, it.key)
+	}
+}
+
+// home says where a key of the language belongs, "" if there is no such key.
+func home(key string) string {
+	switch key {
+	case "omninode", "node", "version", "kind", "capabilities", "commands", "events", "handles", "state", "machine", "workflow",
+		"config", "secrets", "requires", "types":
+		return "the top level"
+	case "external":
+		return "a command or an event, beside its versions"
+	case "key", "data":
+		return "a version of a message, or to state"
+	case "emits":
+		return "a handle or a transition"
+	case "idempotency_key", "retry":
+		return "a handle of an effect"
+	case "timeout":
+		return "a handle of an effect or a step"
+	case "attempts", "first", "max", "then":
+		return "retry"
+	case "initial", "final", "transitions":
+		return "machine"
+	case "input", "from", "to", "early":
+		return "a transition"
+	case "start", "steps", "completed", "failed":
+		return "workflow"
+	case "after", "send", "success", "failure", "undo":
+		return "a step"
+	case "default":
+		return "a setting"
+	case "required", "properties":
+		return "a type"
+	case "type", "description", "$ref", "format", "enum", "pattern", "minLength", "maxLength", "example", "minimum", "maximum",
+		"items", "minItems", "maxItems":
+		return "a property"
+	}
+	return ""
 }
 
 // ignore takes all keys: the section is too broken to judge them.

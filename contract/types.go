@@ -12,10 +12,9 @@ func (p *parser) readTypes(it *item) {
 	s := p.section(it, "types")
 	p.nonEmpty(it, s)
 	for _, e := range s.items {
-		if !p.typeName(e.at, e.key, "a type") {
-			continue
+		if p.typeName(e.at, e.key, "a type") {
+			p.claim(scopeType, e.key, "type "+e.key, e.at)
 		}
-		p.claim(scopeType, e.key, "type "+e.key, e.at)
 		t := &Type{Name: e.key, Owner: p.contract, Pos: e.at, Schema: &Schema{Type: "object"}}
 		p.types[e.key] = t
 		p.contract.Types = append(p.contract.Types, t)
@@ -118,12 +117,26 @@ func (p *parser) typeOf(it *item) *Type {
 	}
 	t := p.types[name]
 	if t == nil {
+		t = p.misnamed(name)
+	}
+	if t == nil {
+		p.lost = true
 		p.report(p.pos(it.node), ruleUnknownType, p.orDeclare(name, typeNames(p.contract.Types), "declare it under types"),
 			"there is no type %q", name)
 		return nil
 	}
 	p.used[t] = true
 	return t
+}
+
+// misnamed returns the type whose declaration was refused for writing name with the wrong letters.
+func (p *parser) misnamed(name string) *Type {
+	for _, t := range p.contract.Types {
+		if strings.EqualFold(t.Name, name) && !typePattern.MatchString(t.Name) {
+			return t
+		}
+	}
+	return nil
 }
 
 func typeNames(types []*Type) []string {
@@ -146,7 +159,7 @@ func (p *parser) checkTypes() {
 			p.report(t.Pos, ruleExample, "lower minItems or make properties optional",
 				"the smallest example of type %s has more than %d values", t.Name, maxExample)
 		}
-		if !p.used[t] {
+		if !p.used[t] && !p.lost {
 			p.report(t.Pos, ruleUnusedType, "remove it, or use it in a message", "nothing uses type %s", t.Name)
 		}
 	}
