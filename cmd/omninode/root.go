@@ -57,7 +57,7 @@ func newRootCommand(a *app) *cobra.Command {
 		&cobra.Group{ID: groupShip, Title: "Ship them:"},
 	)
 	group(root, groupWrite, newInitCommand(a), newNewCommand(a), newValidateCommand(a), newShowCommand(a), newGenerateCommand(a))
-	group(root, groupRun)
+	group(root, groupRun, newE2ECommand(a), newDevCommand(a), newMigrateCommand(a), newSeedCommand(a), newDoctorCommand(a))
 	group(root, groupShip, newDeployCommand(a))
 	root.AddCommand(newVersionCommand(a))
 	root.AddCommand(newProbeCommand(a), newCaptureCommand(a), newForwardCommand(a)) // for the pipeline

@@ -19,10 +19,18 @@ type Tail struct {
 	keep  int
 	lines []string
 	part  []byte
+	watch func(line string)
 }
 
 // NewTail returns a Tail of n lines; 0 is 40.
 func NewTail(n int) *Tail { return &Tail{keep: cmp.Or(n, defaultLines)} }
+
+// Watch has f told of each line as it is complete; nil ends that. f must not use the Tail.
+func (t *Tail) Watch(f func(line string)) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.watch = f
+}
 
 // Write implements io.Writer; it never fails.
 func (t *Tail) Write(p []byte) (int, error) {
@@ -36,6 +44,9 @@ func (t *Tail) Write(p []byte) (int, error) {
 			return n, nil
 		}
 		t.lines = append(t.lines, string(t.part))
+		if t.watch != nil {
+			t.watch(string(t.part))
+		}
 		if len(t.lines) > t.keep {
 			t.lines = slices.Delete(t.lines, 0, len(t.lines)-t.keep)
 		}

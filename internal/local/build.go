@@ -1,0 +1,53 @@
+package local
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/omninode-ai/omninode/internal/process"
+)
+
+// BuildError says that the fleet does not compile; Output is what the compiler said.
+type BuildError struct {
+	Output string
+	Err    error
+}
+
+func (e *BuildError) Error() string { return fmt.Sprintf("build the fleet: %v\n%s", e.Err, e.Output) }
+func (e *BuildError) Unwrap() error { return e.Err }
+
+// build compiles the command in the folder pkg of the module at root to a static program.
+func build(ctx context.Context, root, pkg, to string) error {
+	abs, err := filepath.Abs(pkg)
+	if err != nil {
+		return fmt.Errorf("find the fleet's command: %w", err)
+	}
+	if _, err := os.Stat(filepath.Join(abs, "main.gen.go")); err != nil {
+		return fmt.Errorf("find the fleet's command: %w; write it with: omninode generate", err)
+	}
+	if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
+		return fmt.Errorf("make the folder of the fleet's program: %w", err)
+	}
+	cmd := exec.Command("go", "build", "-o", to, abs)
+	cmd.Dir = root
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	p, err := process.Start(cmd, process.Config{})
+	if err != nil {
+		return fmt.Errorf("build the fleet: %w; is Go installed?", err)
+	}
+	err = p.Wait(ctx, 2*time.Second, syscall.SIGINT)
+	if errors.Is(err, context.Canceled) {
+		return fmt.Errorf("build the fleet: %w", err)
+	}
+	if err != nil {
+		return &BuildError{Output: strings.Join(p.Tail(), "\n"), Err: err}
+	}
+	return nil
+}
