@@ -1,42 +1,75 @@
 package checkout
 
-import "context"
+import (
+	"context"
+	"errors"
 
-// handler implements Handler.
-type handler struct {
-	cfg Config
-	req Requirements
-}
+	"github.com/google/uuid"
+)
+
+// handler builds the messages of a checkout from what its workflow has seen.
+type handler struct{}
 
 // newHandler returns the handler of the node.
-func newHandler(cfg Config, req Requirements) Handler { return handler{cfg: cfg, req: req} }
+func newHandler(Config, Requirements) Handler { return handler{} }
 
-// Place builds the command of step place: orders/place-order.v1.
-func (h handler) Place(_ context.Context, w Workflow) (OrdersOrder, error) {
-	return OrdersOrder{Lines: []OrdersLine{{Quantity: 1, Sku: "sku", UnitCents: 1}}, OrderID: w.Start.OrderID}, nil
+// errNoPrice cannot happen while the contract puts price before charge and the end.
+var errNoPrice = errors.New("order has no price yet")
+
+// Place builds the command that puts the cart into the books.
+func (handler) Place(_ context.Context, w Workflow) (OrdersOrder, error) {
+	lines := make([]OrdersLine, 0, len(w.Start.Lines))
+	for _, l := range w.Start.Lines {
+		lines = append(lines, OrdersLine(l))
+	}
+	return OrdersOrder{OrderID: w.Start.OrderID, Lines: lines}, nil
 }
 
-// Price builds the command of step price: pricing/price-order.v1.
-func (h handler) Price(_ context.Context, w Workflow) (PricingOrder, error) {
-	return PricingOrder{Lines: []PricingLine{{Quantity: 1, Sku: "sku", UnitCents: 1}}, OrderID: w.Start.OrderID}, nil
+// Price builds the command that asks for the order's price.
+func (handler) Price(_ context.Context, w Workflow) (PricingOrder, error) {
+	lines := make([]PricingLine, 0, len(w.Start.Lines))
+	for _, l := range w.Start.Lines {
+		lines = append(lines, PricingLine(l))
+	}
+	return PricingOrder{OrderID: w.Start.OrderID, Lines: lines}, nil
 }
 
-// Charge builds the command of step charge: payment/charge-card.v1.
-func (h handler) Charge(_ context.Context, w Workflow) (PaymentCharge, error) {
-	return PaymentCharge{AmountCents: 1, Card: "4242424242424242", OrderID: w.Start.OrderID, PaymentID: "70c29c08-e604-5402-aed4-0060997ffb4f"}, nil
+// Charge builds the command that takes the order's price from the card.
+func (handler) Charge(_ context.Context, w Workflow) (PaymentCharge, error) {
+	if w.PricingOrderPricedV1 == nil {
+		return PaymentCharge{}, errNoPrice
+	}
+	return PaymentCharge{
+		PaymentID: paymentID(w.Start.OrderID), OrderID: w.Start.OrderID,
+		Card: w.Start.Card, AmountCents: w.PricingOrderPricedV1.TotalCents,
+	}, nil
 }
 
-// UndoCharge builds the command that compensates step charge: payment/refund-card.v1.
-func (h handler) UndoCharge(_ context.Context, w Workflow) (PaymentRefund, error) {
-	return PaymentRefund{OrderID: w.Start.OrderID, PaymentID: "70c29c08-e604-5402-aed4-0060997ffb4f"}, nil
+// UndoCharge builds the command that gives the money back.
+func (handler) UndoCharge(_ context.Context, w Workflow) (PaymentRefund, error) {
+	return PaymentRefund{PaymentID: paymentID(w.Start.OrderID), OrderID: w.Start.OrderID}, nil
 }
 
-// Completed builds the event of a workflow whose steps all succeeded: checkout/checkout-completed.v1.
-func (h handler) Completed(_ context.Context, w Workflow) (Done, error) {
-	return Done{OrderID: w.Start.OrderID, TotalCents: 1}, nil
+// Completed builds the event of a paid order.
+func (handler) Completed(_ context.Context, w Workflow) (Done, error) {
+	if w.PricingOrderPricedV1 == nil {
+		return Done{}, errNoPrice
+	}
+	return Done{OrderID: w.Start.OrderID, TotalCents: w.PricingOrderPricedV1.TotalCents}, nil
 }
 
-// Failed builds the event of a workflow that failed, after every undo: checkout/checkout-failed.v1.
-func (h handler) Failed(_ context.Context, w Workflow) (Failure, error) {
-	return Failure{OrderID: w.Start.OrderID, Reason: "reason"}, nil
+// Failed builds the event of a checkout without a paid order. What the gateway said is more use to
+// a customer than which step failed.
+func (handler) Failed(_ context.Context, w Workflow) (Failure, error) {
+	reason := w.Reason
+	if d := w.PaymentCardDeclinedV1; d != nil {
+		reason = d.Reason
+	}
+	return Failure{OrderID: w.Start.OrderID, Reason: reason}, nil
+}
+
+// paymentID derives the one payment of an order, so that asking again never charges twice.
+func paymentID(orderID string) string {
+	space := uuid.NewSHA1(uuid.NameSpaceDNS, []byte("payments.omninode.ai"))
+	return uuid.NewSHA1(space, []byte(orderID)).String()
 }

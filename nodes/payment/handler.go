@@ -2,27 +2,43 @@ package payment
 
 import (
 	"context"
+	"errors"
+	"fmt"
 
 	"github.com/omninode-ai/omninode/onex"
 )
 
-// handler implements Handler.
+// handler moves money through a card gateway.
 type handler struct {
-	cfg Config
-	req Requirements
+	gateway Gateway
 }
 
 // newHandler returns the handler of the node.
-func newHandler(cfg Config, req Requirements) Handler { return handler{cfg: cfg, req: req} }
+func newHandler(_ Config, req Requirements) Handler { return handler{gateway: req.Gateway} }
 
-// ChargeCardV1 handles payment/charge-card.v1: Takes money from a card.
-func (h handler) ChargeCardV1(_ context.Context, in onex.Input[Charge], emit ChargeCardV1Emitter) error {
-	emit.CardChargedV1(Receipt{AmountCents: 1, OrderID: in.Data.OrderID, PaymentID: "70c29c08-e604-5402-aed4-0060997ffb4f"})
+// ChargeCardV1 charges a card. A declined card is an answer, not an error.
+func (h handler) ChargeCardV1(ctx context.Context, in onex.Input[Charge], emit ChargeCardV1Emitter) error {
+	c := in.Data
+	err := h.gateway.Charge(ctx, in.IdempotencyKey, c.Card, c.AmountCents)
+	if declined, ok := errors.AsType[*DeclinedError](err); ok {
+		emit.CardDeclinedV1(Decline{PaymentID: c.PaymentID, OrderID: c.OrderID, Reason: declined.Reason})
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("charge payment %s: %w", c.PaymentID, err)
+	}
+	emit.CardChargedV1(Receipt{PaymentID: c.PaymentID, OrderID: c.OrderID, AmountCents: c.AmountCents})
 	return nil
 }
 
-// RefundCardV1 handles payment/refund-card.v1: Gives back all of what a payment took.
-func (h handler) RefundCardV1(_ context.Context, in onex.Input[Refund], emit RefundCardV1Emitter) error {
-	emit.CardRefundedV1(Receipt{AmountCents: 1, OrderID: in.Data.OrderID, PaymentID: "70c29c08-e604-5402-aed4-0060997ffb4f"})
+// RefundCardV1 gives back what a payment took. The gateway knows the payment by the idempotency key
+// of its charge, which is the payment's id for both.
+func (h handler) RefundCardV1(ctx context.Context, in onex.Input[Refund], emit RefundCardV1Emitter) error {
+	r := in.Data
+	amount, err := h.gateway.Refund(ctx, in.IdempotencyKey)
+	if err != nil {
+		return fmt.Errorf("refund payment %s: %w", r.PaymentID, err)
+	}
+	emit.CardRefundedV1(Receipt{PaymentID: r.PaymentID, OrderID: r.OrderID, AmountCents: amount})
 	return nil
 }

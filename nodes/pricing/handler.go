@@ -2,21 +2,38 @@ package pricing
 
 import (
 	"context"
+	"math"
+	"math/bits"
 
 	"github.com/omninode-ai/omninode/onex"
 )
 
-// handler implements Handler.
+// handler prices orders. It is pure.
 type handler struct {
-	cfg Config
-	req Requirements
+	taxMillionths uint64 // of the net price: 20 % is 200,000
 }
 
-// newHandler returns the handler of the node.
-func newHandler(cfg Config, req Requirements) Handler { return handler{cfg: cfg, req: req} }
+// newHandler returns the handler of the node. The tax counts to four decimals of a percent.
+func newHandler(cfg Config, _ Requirements) Handler {
+	return handler{taxMillionths: uint64(math.Round(cfg.TaxPercent * 10_000))}
+}
 
-// PriceOrderV1 handles pricing/price-order.v1: Asks for the price of an order.
+// PriceOrderV1 sums the lines' gross prices.
 func (h handler) PriceOrderV1(_ context.Context, in onex.Input[Order], emit PriceOrderV1Emitter) error {
-	emit.OrderPricedV1(Price{OrderID: in.Data.OrderID, TotalCents: 1})
+	var total uint64
+	for _, l := range in.Data.Lines {
+		total += h.gross(uint64(l.Quantity) * uint64(l.UnitCents))
+	}
+	emit.OrderPricedV1(Price{OrderID: in.Data.OrderID, TotalCents: int64(total)})
 	return nil
+}
+
+// gross adds the tax to the net price of a line, rounded half up to a cent. The contract's bounds
+// keep a line below 2^54 and an order below 2^63 cents, but net × tax may need more than 64 bits.
+func (h handler) gross(net uint64) uint64 {
+	const million, half = 1_000_000, 500_000
+	hi, lo := bits.Mul64(net, h.taxMillionths)
+	lo, carry := bits.Add64(lo, half, 0)
+	tax, _ := bits.Div64(hi+carry, lo, million)
+	return net + tax
 }

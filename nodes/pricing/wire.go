@@ -2,7 +2,7 @@ package pricing
 
 import "context"
 
-// wire builds what the handler requires.
+// wire builds what the handler requires: nothing.
 func wire(_ context.Context, _ Config) (Requirements, error) {
 	return Requirements{}, nil
 }
