@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"flag"
 	"os"
@@ -10,6 +11,8 @@ import (
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/omninode-ai/omninode/onex/onextest/embedded"
 )
 
 var update = flag.Bool("update", false, "rewrite the expected output of scripts") //nolint:gochecknoglobals // a flag of the test binary
@@ -40,8 +43,16 @@ func TestScripts(t *testing.T) {
 			}
 			return nil
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"fails": fails},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"fails": fails, "database": database},
 	})
+}
+
+// database starts a Postgres for the script and points DATABASE_URL at it.
+func database(ts *testscript.TestScript, _ bool, _ []string) {
+	p, err := embedded.StartPostgres(context.Background(), embedded.PostgresConfig{})
+	ts.Check(err)
+	ts.Defer(func() { ts.Check(p.Stop()) })
+	ts.Setenv("DATABASE_URL", p.URL())
 }
 
 // fails runs a program and wants a certain exit code: fails CODE PROGRAM [ARGUMENT...].
