@@ -135,3 +135,20 @@ func exercise(c *Contract) {
 		s.Example()
 	}
 }
+
+func BenchmarkParseFleet(b *testing.B) {
+	files := map[string][]byte{}
+	for _, node := range []string{"checkout", "orders", "payment", "pricing"} {
+		file := filepath.Join("..", "nodes", node, FileName)
+		src, err := os.ReadFile(file)
+		if err != nil {
+			b.Fatal(err)
+		}
+		files[file] = src
+	}
+	for b.Loop() {
+		if _, err := ParseFleet(files); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
