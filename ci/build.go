@@ -17,7 +17,9 @@ const (
 	linkArgs = "-s -w"
 )
 
-// Compile all nodes and return one image tarball per node, with images.json.
+// Compile the nodes and return an image tarball of each, with images.json.
+//
+// images.json lists references, digests and sizes; it is what deploy reads.
 func (m *Omninode) Build(ctx context.Context) (*dagger.Directory, error) {
 	names, err := m.nodes(ctx)
 	if err != nil {

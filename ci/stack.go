@@ -3,9 +3,10 @@ package main
 import (
 	"context"
 	"strconv"
-	"strings"
+	"time"
 
 	"github.com/omninode-ai/omninode/ci/internal/dagger"
+	"github.com/omninode-ai/omninode/ci/report"
 )
 
 const (
@@ -18,10 +19,9 @@ const (
 	developerPassword = "omninode-development"
 )
 
-// Start Vault, Consul, Kafka and Postgres for a person: `dagger call stack up` listens on ports 8200,
-// 8500, 9092 and 5432 of this machine until Ctrl-C.
+// Start Vault, Consul, Kafka and Postgres for a person: dagger call stack up.
 //
-// Kafka tells its clients to come back to kafka:9092: give them ONEX_HOSTS=kafka=127.0.0.1.
+// They are on ports 8200, 8500, 9092 and 5432 of this machine until Ctrl-C. Kafka tells its clients to come back to kafka:9092: give them ONEX_HOSTS=kafka=127.0.0.1.
 func (m *Omninode) Stack(
 	// Vault's root token and the password of the Postgres user; without it the documented
 	// development password, which is no secret.
@@ -123,15 +123,15 @@ func (m *Omninode) prepareLogs(ctx context.Context, run string) error {
 	return err
 }
 
-// tailLog returns the last lines a service wrote, as far as they are known.
-func (m *Omninode) tailLog(ctx context.Context, run, name, lines, nonce string) []string {
+// tailLog returns the last lines a service of a run wrote, as far as they are known.
+func (m *Omninode) tailLog(ctx context.Context, run, name string) []string {
 	text, err := m.from(golangImage).
 		WithMountedCache(logsDir, logs()).
-		WithEnvVariable("NONCE", nonce).
-		WithExec([]string{"sh", "-c", `tail -n "$1" "$0" 2>/dev/null || true`, logFile(run, name), lines}).
+		WithEnvVariable("ASKED_AT", time.Now().String()).
+		WithExec([]string{"sh", "-c", `tail -n "$1" "$0" || true`, logFile(run, name), strconv.Itoa(report.LogLines)}).
 		Stdout(ctx)
 	if err != nil {
 		return []string{"(its log cannot be read: " + err.Error() + ")"}
 	}
-	return strings.Split(strings.TrimRight(text, "\n"), "\n")
+	return report.Tail(text, report.LogLines)
 }

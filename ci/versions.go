@@ -32,7 +32,7 @@ func (m *Omninode) from(ref string) *dagger.Container {
 	return dag.Container().From(ref)
 }
 
-// Ask the registry for the digest of every image and return them as the content of ci/images.lock.
+// Ask the registry for the digests of all images; the answer is the content of ci/images.lock.
 func (m *Omninode) Lock(ctx context.Context) (*dagger.File, error) {
 	var b strings.Builder
 	for _, line := range strings.Split(lockFile, "\n") {

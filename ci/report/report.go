@@ -51,6 +51,18 @@ func (r Report) FirstFailure() (Case, bool) {
 	return Case{}, false
 }
 
+// Timings returns the seconds each case took, by suite and name.
+func (r Report) Timings() map[string]map[string]float64 {
+	all := map[string]map[string]float64{"total": {"total": r.Took.Seconds()}}
+	for _, c := range r.Cases {
+		if all[c.Suite] == nil {
+			all[c.Suite] = map[string]float64{}
+		}
+		all[c.Suite][c.Name] = c.Took.Seconds()
+	}
+	return all
+}
+
 // Summary is the last line of the table.
 func (r Report) Summary() string {
 	passed, failed, skipped := r.Count()
