@@ -70,6 +70,7 @@ func await(ctx context.Context, timeout time.Duration, f func(context.Context) e
 	defer cancel()
 	tick := time.NewTicker(probeInterval)
 	defer tick.Stop()
+	var last error
 	for {
 		attempt, stop := context.WithTimeout(deadline, probeAttempt)
 		err := f(attempt)
@@ -77,11 +78,14 @@ func await(ctx context.Context, timeout time.Duration, f func(context.Context) e
 		if err == nil {
 			return nil
 		}
+		if last == nil || deadline.Err() == nil { // an attempt that was cut short says nothing
+			last = err
+		}
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-deadline.Done():
-			return fmt.Errorf("not ready after %s: %w", timeout, err)
+			return fmt.Errorf("not ready after %s: %w", timeout, last)
 		case <-tick.C:
 		}
 	}
