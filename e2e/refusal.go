@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -59,33 +60,40 @@ func copyContract(c *contract.Contract, dir string) error {
 	return os.WriteFile(filepath.Join(to, contract.FileName), text, 0o600)
 }
 
-// missingSecret starts payment where no store holds its secrets and wants to be told all of it.
+// missingSecret starts payment with a secrets file that is empty and wants to be told all of it: the
+// secret, the variable and the place in the store.
 func missingSecret(ctx context.Context, s *Stack) error {
 	if s.NodeBinary == "" {
 		return errors.New("E2E_NODE_BINARY is not set: there is no node to start without its secret")
 	}
-	secrets := regexp.MustCompile(`^(ONEX_SECRETS_FILE|VAULT_\w*|\w+_DATABASE_URL|PAYMENT_GATEWAY_TOKEN)=`)
-	var env []string
-	for _, kv := range os.Environ() {
-		if !secrets.MatchString(kv) {
-			env = append(env, kv)
-		}
+	empty, err := os.CreateTemp("", "omninode-e2e-secrets-") // with mode 0600, as a secrets file must have
+	if err != nil {
+		return fmt.Errorf("make an empty secrets file: %w", err)
 	}
-	env = append(env, "ONEX_KAFKA_BROKERS="+strings.Join(s.Brokers, ","), "CONSUL_HTTP_ADDR="+s.ConsulAddr,
-		"ONEX_HTTP_ADDR=127.0.0.1:0", "ONEX_INSTANCE=missing-secret", "PAYMENT_GATEWAY_URL="+s.GatewayURL)
-	out, code, err := s.tool(ctx, s.NodeBinary, env)
+	defer func() { _ = errors.Join(empty.Close(), os.Remove(empty.Name())) }()
+	out, code, err := s.tool(ctx, s.NodeBinary, s.withoutSecrets(empty.Name()))
 	if err != nil {
 		return fmt.Errorf("start payment without its secret: %w", err)
 	}
 	if code == 0 {
 		return fmt.Errorf("payment ends with exit code 0 without its secret:\n%s", out)
 	}
-	for _, want := range []string{"gateway_token", "PAYMENT_GATEWAY_TOKEN", "omninode/payment"} {
+	for _, want := range []string{"secret gateway_token", "export PAYMENT_GATEWAY_TOKEN", "add PAYMENT_GATEWAY_TOKEN=… to " + empty.Name()} {
 		if !strings.Contains(out, want) {
-			return fmt.Errorf("payment without its secret does not name %s:\n%s", want, out)
+			return fmt.Errorf("payment without its secret does not say %q:\n%s", want, out)
 		}
 	}
 	return nil
+}
+
+var secretVariable = regexp.MustCompile(`^(ONEX_SECRETS_FILE|VAULT_\w*|\w+_DATABASE_URL|PAYMENT_GATEWAY_TOKEN)=`)
+
+// withoutSecrets is the environment of a node that can reach everything but its secrets.
+func (s *Stack) withoutSecrets(file string) []string {
+	env := slices.DeleteFunc(os.Environ(), secretVariable.MatchString)
+	return append(env, "ONEX_KAFKA_BROKERS="+strings.Join(s.Brokers, ","), "CONSUL_HTTP_ADDR="+s.ConsulAddr,
+		"ONEX_HTTP_ADDR=127.0.0.1:0", "ONEX_INSTANCE=missing-secret", "PAYMENT_GATEWAY_URL="+s.GatewayURL,
+		"ONEX_SECRETS_FILE="+file)
 }
 
 // tool runs a program that is expected to end soon and returns what it wrote and its exit code.

@@ -18,7 +18,7 @@ import (
 // with FromEnv.
 type Config struct {
 	Brokers      []string
-	DatabaseURL  string // of a role that reads all schemas
+	DatabaseURL  string // of a role that reads all schemas and may change timers
 	ConsulAddr   string
 	ConsulToken  string
 	GatewayURL   string
@@ -31,7 +31,7 @@ type Config struct {
 // FromEnv reads the addresses of a stack:
 //
 //	ONEX_KAFKA_BROKERS     host:port,…
-//	E2E_DATABASE_URL       a role that may read all schemas
+//	E2E_DATABASE_URL       a role that may read all schemas and make timers due
 //	CONSUL_HTTP_ADDR       host:port; CONSUL_HTTP_TOKEN
 //	E2E_GATEWAY_URL        the sandbox of the card gateway
 //	PAYMENT_GATEWAY_TOKEN  its bearer token

@@ -28,8 +28,8 @@ const (
 	SlowSuffix     = "0077" // takes Slowness
 )
 
-// Slowness is how long a charge of a slow card takes.
-const Slowness = 2 * time.Second
+// Slowness is how long a charge of a slow card takes; payment gives each attempt five seconds.
+const Slowness = 1500 * time.Millisecond
 
 // States of a charge.
 const (
