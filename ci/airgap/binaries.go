@@ -33,13 +33,16 @@ func daggerBuild() goBuild {
 	}
 }
 
-// vaultBuild is a minimal Vault with the two plugins that the pipeline uses
-// besides: the full one would take ten minutes for clouds that nobody here asks.
+// vaultBuild is a minimal Vault with two plugins and a storage that the pipeline
+// uses besides: the full one would take ten minutes for clouds nobody here asks.
 func vaultBuild() goBuild {
 	return goBuild{
 		name: "vault", module: "github.com/hashicorp/vault",
 		programs: []string{""}, tags: "minimal", disk: 4 * gib,
-		replace: map[string]string{"helper/builtinplugins/registry_min.go": "plugins/registry_min.go"},
+		replace: map[string]string{
+			"command/commands_min.go":               "replace/commands_min.go",
+			"helper/builtinplugins/registry_min.go": "replace/registry_min.go",
+		},
 	}
 }
 
