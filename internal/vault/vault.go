@@ -2,9 +2,8 @@
 // Vault up for a fleet (Admin). It implements onex/secret.
 //
 // Secrets live in a KV v2 mount, one path per node with a field per key (Path). The store keeps its
-// own token alive, logs in again when that ends, and caches what it read for a few minutes, so that
-// a rotated secret is seen without a restart. Every call is bounded: a sealed or blocked Vault
-// answers with an error, never with silence.
+// own token alive, logs in again when that ends, and uses what it read for a few minutes at most.
+// Every call is bounded: a sealed or blocked Vault answers with an error, never with silence.
 package vault
 
 import (
