@@ -7,6 +7,28 @@ import (
 	"github.com/omninode-ai/omninode/contract"
 )
 
+// flow is the workflow of an orchestrator.
+type flow struct {
+	Start, Completed, Failed string // refs
+	StartType                string
+	Answers                  []answer
+	Steps                    []step
+	Builders                 []builder // all of the below, in the order of the steps
+	Sends, Undos, Ends       []builder
+}
+
+type answer struct{ Field, Type, Tag, Ref string }
+
+type step struct{ Name, After, Send, Success, Failure, Undo, Timeout string }
+
+// builder is a Handler method that builds a message of the workflow.
+type builder struct {
+	Step              string // Go literal; "" of Completed and Failed
+	Method, Doc, Type string
+	Key               string
+	Scaffold          string // Go expression
+}
+
 // flow models an orchestrator: its steps, the instance type and the builders of its messages.
 func (m *modeler) flow() {
 	w := m.c.Workflow

@@ -20,36 +20,34 @@ func (ts *typeSet) literal(t *contract.Type, set map[string]string) (string, err
 	if err := d.Decode(&example); err != nil {
 		return "", fmt.Errorf("example of %s: %w", t.Name, err)
 	}
-	name := ts.use(t)
-	return ts.object(resolve(t.Schema), name, example, set), nil
+	return ts.object(t, example, set), nil
 }
 
-func (ts *typeSet) object(s *contract.Schema, name string, example any, set map[string]string) string {
+func (ts *typeSet) object(t *contract.Type, example any, set map[string]string) string {
 	values, _ := example.(map[string]any)
 	var fields []string
-	for _, p := range s.Properties {
+	for _, p := range t.Schema.Properties {
 		v, ok := set[p.Name]
 		if !ok && values[p.Name] != nil {
-			v, ok = ts.value(p.Schema, name+fieldName(p.Name), values[p.Name]), true
+			v, ok = ts.value(p.Schema, values[p.Name]), true
 		}
 		if ok {
-			fields = append(fields, fieldName(p.Name)+": "+v)
+			fields = append(fields, contract.GoName(p.Name)+": "+v)
 		}
 	}
-	return name + "{" + strings.Join(fields, ", ") + "}"
+	return ts.use(t) + "{" + strings.Join(fields, ", ") + "}"
 }
 
-func (ts *typeSet) value(s *contract.Schema, at string, example any) string {
-	r := resolve(s)
+func (ts *typeSet) value(s *contract.Schema, example any) string {
 	switch v := example.(type) {
 	case map[string]any:
-		return ts.object(r, ts.objectName(s, at), v, nil)
+		return ts.object(s.Ref, v, nil)
 	case []any:
 		items := make([]string, 0, len(v))
 		for _, item := range v {
-			items = append(items, ts.value(r.Items, at+"Item", item))
+			items = append(items, ts.value(s.Items, item))
 		}
-		return ts.goType(nil, r, at) + "{" + strings.Join(items, ", ") + "}"
+		return ts.goType(s) + "{" + strings.Join(items, ", ") + "}"
 	case string:
 		return quote(v)
 	}

@@ -3,7 +3,6 @@ package codegen
 import (
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -76,37 +75,6 @@ type example struct{ Ref, JSON string }
 // keyProperty names the partition key in a message's payload.
 type keyProperty struct{ Ref, Property string }
 
-// reducer is the state machine of a reducer.
-type reducer struct {
-	State, Decode  string
-	Initial, Final string
-	Transitions    []transition
-}
-
-type transition struct{ Input, From, To, Emits, Early string }
-
-// flow is the workflow of an orchestrator.
-type flow struct {
-	Start, Completed, Failed string // refs
-	StartType                string
-	Answers                  []answer
-	Steps                    []step
-	Builders                 []builder // all of the below, in the order of the steps
-	Sends, Undos, Ends       []builder
-}
-
-type answer struct{ Field, Type, Tag, Ref string }
-
-type step struct{ Name, After, Send, Success, Failure, Undo, Timeout string }
-
-// builder is a Handler method that builds a message of the workflow.
-type builder struct {
-	Step              string // Go literal; "" of Completed and Failed
-	Method, Doc, Type string
-	Key               string
-	Scaffold          string // Go expression
-}
-
 // modeler collects what newNode finds out, its mistakes included.
 type modeler struct {
 	c     *contract.Contract
@@ -171,13 +139,13 @@ func class(c event.Class) string {
 
 // key returns the expression of the partition key of a payload in variable v.
 func (m *modeler) key(v string, msg *contract.Message) string {
-	p := property(msg.Data.Schema, msg.Key)
+	p := property(msg.Data, msg.Key)
 	if p == nil || !p.Required {
 		m.errs = append(m.errs, fmt.Errorf("%s: key %q is not a required property of %s", msg.Ref, msg.Key, msg.Data.Name))
 		return `""`
 	}
-	field := v + "." + fieldName(p.Name)
-	switch resolve(p.Schema).Type {
+	field := v + "." + contract.GoName(p.Name)
+	switch p.Schema.Type {
 	case "string":
 		return field
 	case "integer":
@@ -187,8 +155,8 @@ func (m *modeler) key(v string, msg *contract.Message) string {
 	return `""`
 }
 
-func property(s *contract.Schema, name string) *contract.Property {
-	for _, p := range resolve(s).Properties {
+func property(t *contract.Type, name string) *contract.Property {
+	for _, p := range t.Schema.Properties {
 		if p.Name == name {
 			return p
 		}
@@ -202,14 +170,14 @@ func (m *modeler) settings() {
 	}
 	for _, s := range m.c.Secrets {
 		m.n.Settings = append(m.n.Settings, setting{
-			Field: fieldName(s.Key), Type: "config.Secret", Doc: comment(s.Description),
+			Field: contract.GoName(s.Key), Type: "config.Secret", Doc: comment(s.Description),
 			Read: "r.Secret(" + quote(s.Key) + ")",
 			Key:  quote(s.Key), Env: quote(contract.Env(m.c.Node, s.Key)), Secret: "true",
 			Description: quote(s.Description), Example: `config.NewSecret("example")`,
 		})
 	}
 	for _, r := range m.c.Requires {
-		m.n.Requires = append(m.n.Requires, requirement{Field: fieldName(r.Name), Type: r.Type, Name: r.Name})
+		m.n.Requires = append(m.n.Requires, requirement{Field: contract.GoName(r.Name), Type: r.Type, Name: r.Name})
 	}
 }
 
@@ -217,7 +185,7 @@ func (m *modeler) setting(s *contract.Setting) setting {
 	goType, read := settingType(s.Schema)
 	rules := settingRules(s.Schema)
 	out := setting{
-		Field: fieldName(s.Key), Type: goType, Doc: comment(s.Description),
+		Field: contract.GoName(s.Key), Type: goType, Doc: comment(s.Description),
 		Read: fmt.Sprintf("r.%s(%s)", read, strings.Join(append([]string{quote(s.Key)}, rules...), ", ")),
 		Key:  quote(s.Key), Env: quote(contract.Env(m.c.Node, s.Key)), Description: quote(s.Description),
 	}
@@ -240,7 +208,9 @@ func (m *modeler) inputs() {
 			in.IdempotencyKey = quote(h.IdempotencyKey)
 		}
 		in.Timeout = duration(h.Timeout)
-		in.Retry = retry(h.Retry)
+		if m.c.Kind == contract.Effect {
+			in.Retry = retry(h.Retry)
+		}
 		m.add(in)
 	}
 }
@@ -272,14 +242,14 @@ func (m *modeler) input(msg *contract.Message, emits []*contract.Message) input 
 func (m *modeler) payloadLiteral(msg *contract.Message, v string, from *contract.Message) string {
 	set := map[string]string{}
 	if from.Key == msg.Key && sameKind(from, msg) {
-		set[msg.Key] = v + "." + fieldName(msg.Key)
+		set[msg.Key] = v + "." + contract.GoName(msg.Key)
 	}
 	return m.literal(msg.Data, set)
 }
 
 func sameKind(a, b *contract.Message) bool {
-	pa, pb := property(a.Data.Schema, a.Key), property(b.Data.Schema, b.Key)
-	return pa != nil && pb != nil && resolve(pa.Schema).Type == resolve(pb.Schema).Type
+	pa, pb := property(a.Data, a.Key), property(b.Data, b.Key)
+	return pa != nil && pb != nil && pa.Schema.Type == pb.Schema.Type
 }
 
 func (m *modeler) literal(t *contract.Type, set map[string]string) string {
@@ -294,54 +264,6 @@ func (m *modeler) literal(t *contract.Type, set map[string]string) string {
 func (m *modeler) add(in input) {
 	m.n.Inputs = append(m.n.Inputs, in)
 	m.n.Examples = append(m.n.Examples, example{Ref: in.Ref, JSON: quote(string(in.message.Data.Example()))})
-}
-
-func (m *modeler) reducer() {
-	if m.c.Machine == nil || m.c.State == nil {
-		return
-	}
-	state := m.types.root(m.c.State.Data)
-	final := make([]string, 0, len(m.c.Machine.Final))
-	for _, f := range m.c.Machine.Final {
-		final = append(final, quote(f))
-	}
-	m.n.Reducer = &reducer{
-		State: state, Decode: "decode" + state,
-		Initial: quote(m.c.Machine.Initial), Final: strings.Join(final, ", "),
-	}
-	byInput := map[event.Ref][]*contract.Transition{}
-	for _, t := range m.c.Machine.Transitions {
-		byInput[t.Input.Ref] = append(byInput[t.Input.Ref], t)
-		m.n.Reducer.Transitions = append(m.n.Reducer.Transitions, m.transition(t))
-	}
-	for _, r := range slices.SortedFunc(maps.Keys(byInput), event.Ref.Compare) {
-		var emits []*contract.Message
-		for _, t := range byInput[r] {
-			emits = appendNew(emits, t.Emits...)
-		}
-		m.add(m.reducerInput(byInput[r][0].Input, emits))
-	}
-}
-
-func (m *modeler) reducerInput(msg *contract.Message, emits []*contract.Message) input {
-	in := m.input(msg, emits)
-	set := map[string]string{}
-	if p := property(msg.Data.Schema, m.c.State.Key); p != nil && p.Required {
-		set[m.c.State.Key] = "in.Data." + fieldName(p.Name)
-	}
-	in.ScaffoldState = m.literal(m.c.State.Data, set)
-	return in
-}
-
-func (m *modeler) transition(t *contract.Transition) transition {
-	from := make([]string, 0, len(t.From))
-	for _, f := range t.From {
-		from = append(from, quote(f))
-	}
-	return transition{
-		Input: m.ref(t.Input), From: "[]string{" + strings.Join(from, ", ") + "}", To: quote(t.To),
-		Emits: m.refList(t.Emits), Early: duration(t.Early),
-	}
 }
 
 // outputs lists everything the node may send: what its inputs emit.
@@ -398,9 +320,10 @@ func duration(d time.Duration) string {
 	return fmt.Sprintf("time.Duration(%d)", d)
 }
 
+// retry returns the policy of an effect's input; the world fails now and then, so there is a default.
 func retry(r *contract.Retry) string {
 	if r == nil {
-		return ""
+		r = &contract.Retry{Attempts: 5, First: 200 * time.Millisecond, Max: 30 * time.Second}
 	}
 	fields := []string{fmt.Sprintf("Attempts: %d", r.Attempts)}
 	if d := duration(r.First); d != "" {

@@ -20,14 +20,6 @@ var (
 	modulePattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._~-]*(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*$`)
 )
 
-// fieldName returns the Go name of a property or key, but never the name of the method Validate.
-func fieldName(key string) string {
-	if name := contract.GoName(key); name != "Validate" {
-		return name
-	}
-	return "ValidateField"
-}
-
 // messageName returns what code of node calls the message r: OrderPricedV1 for its own,
 // PaymentCardChargedV1 for one of another node.
 func messageName(node string, r event.Ref) string {

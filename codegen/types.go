@@ -1,7 +1,6 @@
 package codegen
 
 import (
-	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -29,13 +28,13 @@ type pattern struct{ Var, Literal string }
 type typeSet struct {
 	c        *contract.Contract
 	byName   map[string]*goType
-	origin   map[string]*contract.Schema // what each name was made from
-	patterns map[string]string           // by variable
+	origin   map[string]*contract.Type // what each name was made from
+	patterns map[string]string         // by variable
 	errs     []error
 }
 
 func newTypeSet(c *contract.Contract) *typeSet {
-	return &typeSet{c: c, byName: map[string]*goType{}, origin: map[string]*contract.Schema{}, patterns: map[string]string{}}
+	return &typeSet{c: c, byName: map[string]*goType{}, origin: map[string]*contract.Type{}, patterns: map[string]string{}}
 }
 
 func (ts *typeSet) sorted() ([]goType, []pattern) {
@@ -50,12 +49,10 @@ func (ts *typeSet) sorted() ([]goType, []pattern) {
 	return types, patterns
 }
 
-// addOwn adds every object type of the contract itself.
+// addOwn adds every type of the contract itself.
 func (ts *typeSet) addOwn() {
 	for _, t := range ts.c.Types {
-		if resolve(t.Schema).Type == "object" {
-			ts.use(t)
-		}
+		ts.use(t)
 	}
 }
 
@@ -67,14 +64,29 @@ func (ts *typeSet) name(t *contract.Type) string {
 	return contract.GoName(t.Owner.Node) + t.Name
 }
 
-// use adds a named object type and returns its Go name.
+// use adds a type and returns its Go name.
 func (ts *typeSet) use(t *contract.Type) string {
 	name := ts.name(t)
+	if from, ok := ts.origin[name]; ok {
+		if from != t {
+			ts.errs = append(ts.errs, fmt.Errorf("two types have the Go name %s; rename one of them", name))
+		}
+		return name
+	}
 	doc := name
 	if name != t.Name {
 		doc += " is " + t.Name + " of node " + t.Owner.Node
 	}
-	ts.add(name, doc, resolve(t.Schema))
+	g := &goType{Name: name, Receiver: strings.ToLower(name[:1]), Doc: sentence(doc, t.Schema.Description)}
+	ts.byName[name], ts.origin[name] = g, t
+	var required []string
+	for _, p := range t.Schema.Properties {
+		ts.addField(g, p)
+		if p.Required {
+			required = append(required, quote(p.Name))
+		}
+	}
+	g.Required = strings.Join(required, ", ")
 	return name
 }
 
@@ -97,44 +109,18 @@ func (ts *typeSet) markRead(name string) {
 	}
 }
 
-func (ts *typeSet) add(name, doc string, s *contract.Schema) {
-	if from, ok := ts.origin[name]; ok {
-		if from != s {
-			ts.errs = append(ts.errs, fmt.Errorf("two types have the Go name %s; rename one of them", name))
-		}
-		return
-	}
-	t := &goType{Name: name, Receiver: strings.ToLower(name[:1]), Doc: sentence(doc, s.Description)}
-	ts.byName[name], ts.origin[name] = t, s
-	if s.Type != "object" {
-		ts.errs = append(ts.errs, fmt.Errorf("type %s is used as a payload but is no object", name))
-		return
-	}
-	var required []string
-	for _, p := range s.Properties {
-		ts.addField(t, p)
-		if p.Required {
-			required = append(required, quote(p.Name))
-		}
-	}
-	t.Required = strings.Join(required, ", ")
-}
-
 func (ts *typeSet) addField(t *goType, p *contract.Property) {
-	at := t.Name + fieldName(p.Name)
-	s := resolve(p.Schema)
-	base := ts.goType(t, p.Schema, at)
+	at, base := t.Name+contract.GoName(p.Name), ts.goType(p.Schema)
 	f := field{
-		Name: fieldName(p.Name), Type: base, JSON: quote(p.Name), Doc: comment(cmp.Or(p.Schema.Description, s.Description)),
-		Tag: "`json:\"" + p.Name + "\"`", Read: ts.read(p.Schema, at),
+		Name: contract.GoName(p.Name), Type: base, JSON: quote(p.Name), Doc: comment(p.Schema.Description),
+		Tag: "`json:\"" + p.Name + "\"`", Read: ts.read(p.Schema),
 	}
-	rules := ts.rules(p.Schema, at)
-	check := "Field"
+	rules, check := ts.rules(p.Schema, at), "Field"
 	switch {
-	case p.Required && s.Type == "array":
+	case p.Required && p.Schema.Type == "array":
 		rules = append([]string{"payload.Present"}, rules...)
 	case p.Required:
-	case s.Type == "array":
+	case p.Schema.Type == "array":
 		check = "OptionalList"
 		f.Tag = "`json:\"" + p.Name + ",omitzero\"`"
 	default:
@@ -143,65 +129,39 @@ func (ts *typeSet) addField(t *goType, p *contract.Property) {
 		f.Read = "new(" + f.Read + ")"
 	}
 	t.Fields = append(t.Fields, f)
+	t.uses = append(t.uses, strings.TrimPrefix(base, "[]"))
 	if len(rules) > 0 {
 		t.Checks = append(t.Checks, fmt.Sprintf("payload.%s(%s, %s.%s, %s)", check, f.JSON, t.Receiver, f.Name, strings.Join(rules, ", ")))
 	}
 }
 
-// goType returns the Go type of a schema; at names the type of an inline object, in is the type
-// that uses it.
-func (ts *typeSet) goType(in *goType, s *contract.Schema, at string) string {
-	r := resolve(s)
-	switch r.Type {
-	case "object":
-		name := ts.objectName(s, at)
-		if in != nil {
-			in.uses = append(in.uses, name)
-		}
-		return name
-	case "array":
-		return "[]" + ts.goType(in, r.Items, at+"Item")
-	case "integer":
+func (ts *typeSet) goType(s *contract.Schema) string {
+	switch {
+	case s.Ref != nil:
+		return ts.use(s.Ref)
+	case s.Type == "array":
+		return "[]" + ts.goType(s.Items)
+	case s.Type == "integer":
 		return "int64"
-	case "number":
+	case s.Type == "number":
 		return "float64"
-	case "boolean":
+	case s.Type == "boolean":
 		return "bool"
 	}
 	return "string"
 }
 
-// objectName returns the name of an object schema, adding its type: a $ref's, else at.
-func (ts *typeSet) objectName(s *contract.Schema, at string) string {
-	if t := lastRef(s); t != nil {
-		return ts.use(t)
-	}
-	ts.add(at, at, s)
-	return at
-}
-
 // read returns the expression that reads a schema from the Reader r.
-func (ts *typeSet) read(s *contract.Schema, at string) string {
-	r := resolve(s)
-	if r.Type == "array" {
-		return "payload.List(r, " + ts.reader(r.Items, at+"Item") + ")"
+func (ts *typeSet) read(s *contract.Schema) string {
+	switch {
+	case s.Ref != nil:
+		return "read" + ts.use(s.Ref) + "(r)"
+	case s.Type == "array" && s.Items.Ref != nil:
+		return "payload.List(r, read" + ts.use(s.Items.Ref) + ")"
+	case s.Type == "array":
+		return "payload.List(r, (*payload.Reader)." + readMethod(s.Items.Type) + ")"
 	}
-	if r.Type == "object" {
-		return "read" + ts.objectName(s, at) + "(r)"
-	}
-	return "r." + readMethod(r.Type) + "()"
-}
-
-// reader returns a function that reads a schema.
-func (ts *typeSet) reader(s *contract.Schema, at string) string {
-	r := resolve(s)
-	switch r.Type {
-	case "object":
-		return "read" + ts.objectName(s, at)
-	case "array":
-		return fmt.Sprintf("func(r *payload.Reader) %s { return %s }", ts.goType(nil, s, at), ts.read(s, at))
-	}
-	return "(*payload.Reader)." + readMethod(r.Type)
+	return "r." + readMethod(s.Type) + "()"
 }
 
 func readMethod(schemaType string) string {
@@ -216,39 +176,33 @@ func readMethod(schemaType string) string {
 	return "String"
 }
 
-// rules returns the expressions of what a schema demands beyond its Go type.
+// rules returns the expressions of what a schema demands beyond its Go type; at names its place.
 func (ts *typeSet) rules(s *contract.Schema, at string) []string {
-	r := resolve(s)
-	switch r.Type {
-	case "object":
-		return []string{ts.objectName(s, at) + ".Validate"}
-	case "array":
-		return ts.listRules(r, at)
-	case "integer":
-		return ts.numberRules(r, "int64")
-	case "number":
-		return ts.numberRules(r, "float64")
-	case "string":
-		return ts.stringRules(r, at)
+	switch {
+	case s.Ref != nil:
+		return []string{ts.use(s.Ref) + ".Validate"}
+	case s.Type == "array":
+		return ts.listRules(s, at)
+	case s.Type == "integer":
+		return ts.numberRules(s, "int64")
+	case s.Type == "number":
+		return ts.numberRules(s, "float64")
+	case s.Type == "string":
+		return ts.stringRules(s, at)
 	}
 	return nil
 }
 
 func (ts *typeSet) listRules(s *contract.Schema, at string) []string {
 	var rules []string
-	item := ts.goType(nil, s.Items, at+"Item")
+	item := ts.goType(s.Items)
 	if s.MinItems != nil {
 		rules = append(rules, fmt.Sprintf("payload.MinItems[%s](%d)", item, *s.MinItems))
 	}
 	if s.MaxItems != nil {
 		rules = append(rules, fmt.Sprintf("payload.MaxItems[%s](%d)", item, *s.MaxItems))
 	}
-	each := ts.rules(s.Items, at+"Item")
-	if resolve(s.Items).Type == "array" {
-		present := "payload.Present[" + strings.TrimPrefix(item, "[]") + "]"
-		each = append([]string{present}, each...)
-	}
-	if len(each) > 0 {
+	if each := ts.rules(s.Items, at+"Item"); len(each) > 0 {
 		rules = append(rules, fmt.Sprintf("payload.Each(%s)", strings.Join(each, ", ")))
 	}
 	return rules
@@ -318,29 +272,3 @@ func quoteAll(list []string) string {
 	}
 	return strings.Join(quoted, ", ")
 }
-
-// resolve follows a schema's $ref to what it stands for.
-func resolve(s *contract.Schema) *contract.Schema {
-	for range maxRefs {
-		if s.Ref == nil {
-			return s
-		}
-		s = s.Ref.Schema
-	}
-	return s
-}
-
-// lastRef returns the named type a schema stands for, nil if it is inline.
-func lastRef(s *contract.Schema) *contract.Type {
-	var t *contract.Type
-	for range maxRefs {
-		if s.Ref == nil {
-			break
-		}
-		t, s = s.Ref, s.Ref.Schema
-	}
-	return t
-}
-
-// maxRefs bounds chains of $ref; endless ones are refused by checkNames.
-const maxRefs = 32

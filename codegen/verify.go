@@ -12,7 +12,7 @@ import (
 // checkNames refuses every name that could not be a name in code or in a path, and types without
 // end. A parsed contract passes; a model built by hand may not.
 func checkNames(c *contract.Contract) error {
-	v := &nameChecker{seen: map[*contract.Schema]bool{}}
+	v := &nameChecker{seen: map[*contract.Type]bool{}}
 	v.check(event.ValidName(c.Node) && !reservedFolder(c.Node), "node", c.Node)
 	for _, m := range slices.Concat(c.Messages, c.Foreign) {
 		v.message(m)
@@ -51,7 +51,7 @@ func reservedFolder(name string) bool {
 
 type nameChecker struct {
 	errs []error
-	seen map[*contract.Schema]bool
+	seen map[*contract.Type]bool
 }
 
 func (v *nameChecker) check(ok bool, what, name string) {
@@ -72,49 +72,46 @@ func (v *nameChecker) message(m *contract.Message) {
 
 func (v *nameChecker) namedType(t *contract.Type) {
 	v.check(typeGrammar.MatchString(t.Name), "type", t.Name)
-	v.schema(t.Name, t.Schema, 0)
-}
-
-// schema visits everything under s. refs counts the $refs since the last object: without one in
-// between a type would contain itself.
-func (v *nameChecker) schema(at string, s *contract.Schema, refs int) {
-	switch {
-	case s == nil:
-		v.errs = append(v.errs, fmt.Errorf("type %s has no schema", at))
-	case refs > maxRefs:
-		v.errs = append(v.errs, fmt.Errorf("type %s refers to itself without an end", at))
-	case s.Ref != nil:
-		v.check(typeGrammar.MatchString(s.Ref.Name), "type", s.Ref.Name)
-		v.schema(s.Ref.Name, s.Ref.Schema, refs+1)
-	case s.Type == "array":
-		v.schema(at, s.Items, refs+1)
-	case s.Type == "object" && !v.seen[s]:
-		v.seen[s] = true
-		v.check(!endless(s, map[*contract.Schema]bool{}), "type that contains itself", at)
-		for _, p := range s.Properties {
-			v.check(keyGrammar.MatchString(p.Name), "property", p.Name)
-			v.schema(at+"."+p.Name, p.Schema, 0)
-		}
+	if v.seen[t] {
+		return
+	}
+	v.seen[t] = true
+	if t.Schema == nil || t.Schema.Type != "object" {
+		v.errs = append(v.errs, fmt.Errorf("type %s is no object", t.Name))
+		return
+	}
+	v.check(!endless(t, map[*contract.Type]bool{}), "type that contains itself", t.Name)
+	for _, p := range t.Schema.Properties {
+		v.check(keyGrammar.MatchString(p.Name), "property", p.Name)
+		v.schema(t.Name+"."+p.Name, p.Schema, "string", "integer", "number", "boolean", "array")
 	}
 }
 
-// endless reports whether a value of s would have to contain a value of a schema in path.
-func endless(s *contract.Schema, path map[*contract.Schema]bool) bool {
-	s = resolve(s)
+func (v *nameChecker) schema(at string, s *contract.Schema, types ...string) {
 	switch {
-	case path[s]:
+	case s != nil && s.Ref != nil:
+		v.namedType(s.Ref)
+	case s == nil || !slices.Contains(types, s.Type):
+		v.errs = append(v.errs, fmt.Errorf("%s has none of the types %v", at, types))
+	case s.Type == "array":
+		v.schema(at+"[]", s.Items, "string", "integer", "number", "boolean")
+	}
+}
+
+// endless reports whether a value of t would have to contain a value of a type in path.
+func endless(t *contract.Type, path map[*contract.Type]bool) bool {
+	if path[t] {
 		return true
-	case s.Type == "array":
-		return s.Items != nil && s.MinItems != nil && *s.MinItems > 0 && endless(s.Items, path)
 	}
-	path[s] = true
-	defer delete(path, s)
-	for _, p := range s.Properties {
-		if p.Required && p.Schema != nil && endless(p.Schema, path) {
-			return true
+	path[t] = true
+	defer delete(path, t)
+	return t.Schema != nil && slices.ContainsFunc(t.Schema.Properties, func(p *contract.Property) bool {
+		s := p.Schema
+		if s != nil && s.Type == "array" && s.MinItems != nil {
+			s = s.Items
 		}
-	}
-	return false
+		return p.Required && s != nil && s.Ref != nil && endless(s.Ref, path)
+	})
 }
 
 // collisions reports names that code would declare twice.

@@ -91,6 +91,7 @@ func inputs() []engine.Input {
 			Class:          event.Command,
 			Emits:          []event.Ref{refCardRefundedV1},
 			IdempotencyKey: "payment_id",
+			Retry:          engine.RetryPolicy{Attempts: 5, First: 200 * time.Millisecond, Max: 30 * time.Second},
 		},
 	}
 }
