@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -38,7 +39,7 @@ func newMigrateCommand(a *app) *cobra.Command {
 		ValidArgs: directions(),
 		RunE: func(c *cobra.Command, args []string) error {
 			d := provision.Direction(args[0])
-			if !knownDirection(d) {
+			if !slices.Contains(directions(), args[0]) {
 				return usage(c, fmt.Errorf("%q: %s are known", args[0], strings.Join(directions(), ", ")))
 			}
 			url, err := a.databaseURL(url)
@@ -58,15 +59,6 @@ func directions() []string {
 		string(provision.Up), string(provision.Down), string(provision.Redo),
 		string(provision.Reset), string(provision.Status),
 	}
-}
-
-func knownDirection(d provision.Direction) bool {
-	for _, known := range directions() {
-		if string(d) == known {
-			return true
-		}
-	}
-	return false
 }
 
 // databaseFlag adds the flag of the commands that administer the database.

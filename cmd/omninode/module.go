@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path"
 	"path/filepath"
 
 	"golang.org/x/mod/modfile"
@@ -51,17 +50,4 @@ func parseModule(root string, src []byte) (goModule, error) {
 		return goModule{}, mistake(codeNoModule, fmt.Errorf("%s names no module: %w", filepath.Join(root, "go.mod"), err), "correct its module line")
 	}
 	return goModule{Path: p, Root: root}, nil
-}
-
-// importPath returns the import path of a folder of the module.
-func (m goModule) importPath(dir string) (string, error) {
-	abs, err := filepath.Abs(dir)
-	if err != nil {
-		return "", err
-	}
-	rel, err := filepath.Rel(m.Root, abs)
-	if err != nil {
-		return "", err
-	}
-	return path.Join(m.Path, filepath.ToSlash(rel)), nil
 }

@@ -15,7 +15,7 @@ import (
 	"github.com/omninode-ai/omninode/onex/onextest/embedded"
 )
 
-var update = flag.Bool("update", false, "rewrite the expected output of scripts") //nolint:gochecknoglobals // a flag of the test binary
+var update = flag.Bool("update", false, "rewrite the expected output of scripts")
 
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){"omninode": main})

@@ -14,7 +14,7 @@ import (
 	"github.com/omninode-ai/omninode/contract"
 )
 
-var update = flag.Bool("update", false, "rewrite the golden files") //nolint:gochecknoglobals // a flag of the test binary
+var update = flag.Bool("update", false, "rewrite the golden files")
 
 // setup returns the input of testdata/fleet.txtar.
 func setup(t *testing.T) Input {
