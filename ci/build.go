@@ -2,18 +2,13 @@ package main
 
 import (
 	"context"
-	"fmt"
 
-	"github.com/omninode-ai/omninode/ci/image"
 	"github.com/omninode-ai/omninode/ci/internal/dagger"
 )
 
 const (
-	// nodeUser is a user that no file on any system belongs to.
-	nodeUser = "65532:65532"
-	nodeMain = "/node"
 	nodePort = 8080
-	caBundle = "/etc/ssl/certs/ca-certificates.crt"
+	nodeMain = "/node"
 	linkArgs = "-s -w"
 )
 
@@ -25,7 +20,11 @@ func (m *Omninode) Build(ctx context.Context) (*dagger.Directory, error) {
 	if err != nil {
 		return nil, err
 	}
-	return m.tarballs(ctx, names)
+	images, err := m.images(names).Sync(ctx)
+	if err != nil {
+		return nil, explain("compile the nodes", "build", err)
+	}
+	return images, nil
 }
 
 // golang is where Go code is compiled: static, reproducible, modules and build cache in volumes.
@@ -71,86 +70,12 @@ func (m *Omninode) binaries(nodes []string) *dagger.Directory {
 		Directory("/out")
 }
 
-// nodeImage puts a node's binary into an image of its own: no shell, no package, no root. Fixed
-// timestamps make the digest a function of the content.
-func (m *Omninode) nodeImage(node, version string, binary *dagger.File) *dagger.Container {
-	root := dag.Directory().
-		WithFile(nodeMain, binary, dagger.DirectoryWithFileOpts{Permissions: 0o755}).
-		WithFile(caBundle, m.from(golangImage).File(caBundle)).
-		WithTimestamps(1)
-	return dag.Container().
-		WithRootfs(root).
-		WithUser(nodeUser).
-		WithEntrypoint([]string{nodeMain}).
-		WithExposedPort(nodePort, dagger.ContainerWithExposedPortOpts{ExperimentalSkipHealthcheck: true}).
-		WithLabel("org.opencontainers.image.title", node).
-		WithLabel("org.opencontainers.image.version", version).
-		WithLabel("org.opencontainers.image.source", "https://github.com/omninode-ai/omninode")
-}
-
-// nodeImages compiles the nodes and returns an image for each, with its reference.
-func (m *Omninode) nodeImages(ctx context.Context, nodes []string) (map[string]*dagger.Container, map[string]string, error) {
-	binaries := m.binaries(nodes)
-	images, refs := map[string]*dagger.Container{}, map[string]string{}
-	for _, node := range nodes {
-		contract, err := m.Source.File("nodes/" + node + "/contract.yaml").Contents(ctx)
-		if err != nil {
-			return nil, nil, explain("read the contract", node, err)
-		}
-		version, err := image.ContractVersion(contract)
-		if err != nil {
-			return nil, nil, explain("read the contract", node, err)
-		}
-		images[node] = m.nodeImage(node, version, binaries.File(node))
-		refs[node] = "omninode/" + node + ":" + version
-	}
-	if _, err := binaries.Sync(ctx); err != nil {
-		return nil, nil, explain("compile the nodes", "build", err)
-	}
-	return images, refs, nil
-}
-
-// tarballs writes the images of the nodes as OCI tarballs, with images.json that lists them.
-func (m *Omninode) tarballs(ctx context.Context, nodes []string) (*dagger.Directory, error) {
-	images, refs, err := m.nodeImages(ctx, nodes)
-	if err != nil {
-		return nil, err
-	}
-	out := dag.Directory()
-	var index image.Index
-	for _, node := range nodes {
-		tarball := images[node].AsTarball()
-		entry, err := m.describe(ctx, node, refs[node], tarball)
-		if err != nil {
-			return nil, err
-		}
-		index.Images = append(index.Images, entry)
-		out = out.WithFile(node+".tar", tarball)
-	}
-	list, err := index.JSON()
-	if err != nil {
-		return nil, err
-	}
-	return out.WithNewFile("images.json", list), nil
-}
-
-// describe reads the digest of a tarball's manifest; it is never computed here, only read.
-func (m *Omninode) describe(ctx context.Context, node, ref string, tarball *dagger.File) (image.Entry, error) {
-	step := fmt.Sprintf("read the digest of %s", ref)
-	index, err := m.from(golangImage).
-		WithMountedFile("/image.tar", tarball).
-		WithExec([]string{"tar", "-xOf", "/image.tar", "index.json"}).
-		Stdout(ctx)
-	if err != nil {
-		return image.Entry{}, explain(step, node, err)
-	}
-	digest, err := image.ManifestDigest(index)
-	if err != nil {
-		return image.Entry{}, explain(step, node, err)
-	}
-	size, err := tarball.Size(ctx)
-	if err != nil {
-		return image.Entry{}, explain(step, node, err)
-	}
-	return image.Entry{Node: node, Ref: ref, Digest: digest, Size: int64(size)}, nil
+// images packs the nodes into OCI tarballs, listed in images.json. A digest follows from its image's
+// content alone. What is deployed is what ran here: the tarballs are run as services, and exported.
+func (m *Omninode) images(nodes []string) *dagger.Directory {
+	return m.tool().
+		WithMountedDirectory("/work/nodes", m.contracts()).
+		WithMountedDirectory("/work/bin", m.binaries(nodes)).
+		WithExec([]string{"omninode", "pack", "--binaries", "bin", "--out", "/out"}).
+		Directory("/out")
 }

@@ -50,19 +50,15 @@ func (m *Omninode) listCases(ctx context.Context) (string, error) {
 // execute runs the steps. What goes wrong is kept in the run's report and failure.
 func (r *run) execute(ctx context.Context) {
 	defer r.stop(ctx)
-	images, err := r.prepare(ctx)
-	if err != nil {
+	if r.prepare(ctx) != nil {
 		return
 	}
 	if err := r.breakBackend(ctx); err != nil {
 		r.blame(explain("break "+r.broken, r.broken, err))
 		return
 	}
-	if r.startFleet(ctx, images) == nil {
-		_ = together(
-			func() error { r.scenarios(ctx, "running"); return nil },
-			func() error { return r.digests(ctx) },
-		)
+	if r.startFleet(ctx) == nil {
+		r.scenarios(ctx, "running")
 	}
 	if r.stopNodes(ctx) == nil && r.failure == nil {
 		r.scenarios(ctx, "stopped")
@@ -73,9 +69,9 @@ func (r *run) execute(ctx context.Context) {
 }
 
 // prepare brings up the backends while the code is compiled, and makes them ready for the nodes.
-func (r *run) prepare(ctx context.Context) (images map[string]*dagger.Container, err error) {
+func (r *run) prepare(ctx context.Context) error {
 	s := r.stack
-	err = together(
+	err := together(
 		func() error {
 			return r.step(ctx, "start the backends", "stack", func(ctx context.Context) error {
 				return r.startBackends(ctx, s.all()...)
@@ -89,20 +85,27 @@ func (r *run) prepare(ctx context.Context) (images map[string]*dagger.Container,
 		},
 	)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	return images, together(
+	return together(
 		func() error { return r.ready(ctx, s.consul) },
 		func() error { return r.ready(ctx, s.kafka) },
 		func() error { return r.provision(ctx) },
 		func() error { return r.regenerate(ctx) },
-		func() error {
-			return r.step(ctx, "compile the nodes", "build", func(ctx context.Context) (err error) {
-				images, _, err = r.m.nodeImages(ctx, r.nodes)
-				return err
-			})
-		},
+		func() error { return r.compile(ctx) },
 	)
+}
+
+// compile makes the images of the nodes.
+func (r *run) compile(ctx context.Context) error {
+	return r.step(ctx, "compile the nodes", "build", func(ctx context.Context) error {
+		images, err := r.m.images(r.nodes).Sync(ctx)
+		if err != nil {
+			return err
+		}
+		r.images = images
+		return nil
+	})
 }
 
 // provision migrates the database and seeds it and Vault.
@@ -136,28 +139,16 @@ func (r *run) regenerate(ctx context.Context) error {
 }
 
 // startFleet starts the nodes at once, in no order: a node waits for what it needs.
-func (r *run) startFleet(ctx context.Context, images map[string]*dagger.Container) error {
+func (r *run) startFleet(ctx context.Context) error {
 	err := r.step(ctx, "start the card gateway", "gateway", r.startGateway)
 	if err != nil {
 		return err
 	}
 	var starts []func() error
 	for _, node := range r.nodes {
-		starts = append(starts, func() error { return r.startNode(ctx, node, images[node]) })
+		starts = append(starts, func() error { return r.startNode(ctx, node) })
 	}
 	return together(starts...)
-}
-
-// digests notes the digests of the images that run.
-func (r *run) digests(ctx context.Context) error {
-	return r.step(ctx, "digests of the images", "build", func(ctx context.Context) error {
-		tarballs, err := r.m.tarballs(ctx, r.nodes)
-		if err != nil {
-			return err
-		}
-		r.images, err = tarballs.File("images.json").Contents(ctx)
-		return err
-	})
 }
 
 // judge runs the scenarios of a phase. Their exit code goes to a file, because a failed exec would

@@ -29,9 +29,9 @@ func (r *run) startGateway(ctx context.Context) error {
 }
 
 // startNode runs a node's image and waits until the node says that it is ready.
-func (r *run) startNode(ctx context.Context, node string, image *dagger.Container) error {
+func (r *run) startNode(ctx context.Context, node string) error {
 	return r.step(ctx, node+" is ready", node, func(ctx context.Context) error {
-		service := r.nodeService(node, image)
+		service := r.nodeService(node)
 		r.mu.Lock()
 		r.fleet[node] = service
 		r.mu.Unlock()
@@ -51,8 +51,9 @@ func (r *run) startNode(ctx context.Context, node string, image *dagger.Containe
 
 // nodeService is a node's image, untouched, as a service. The command is mounted into it only to
 // keep what the node writes: the image has no shell that could.
-func (r *run) nodeService(node string, image *dagger.Container) *dagger.Service {
-	return image.
+func (r *run) nodeService(node string) *dagger.Service {
+	return dag.Container().
+		Import(r.images.File(node+".tar")).
 		WithEnvVariable("ONEX_KAFKA_BROKERS", r.stack.kafka.address()).
 		WithEnvVariable("CONSUL_HTTP_ADDR", r.stack.consulURL()).
 		WithEnvVariable("VAULT_ADDR", r.stack.vaultURL()).
@@ -62,6 +63,7 @@ func (r *run) nodeService(node string, image *dagger.Container) *dagger.Service 
 		With(r.breakHandler).
 		WithMountedFile(toolPath, r.m.cli()).
 		WithMountedCache(logsDir, logs()).
+		WithExposedPort(nodePort, dagger.ContainerWithExposedPortOpts{ExperimentalSkipHealthcheck: true}).
 		AsService(dagger.ContainerAsServiceOpts{
 			Args: []string{toolPath, "capture", "--log", logFile(r.id, node), "--", nodeMain},
 		}).

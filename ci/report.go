@@ -67,8 +67,8 @@ func (r *run) keep(ctx context.Context, text string) error {
 		WithNewFile("report.txt", text).
 		WithNewFile("junit.xml", junit).
 		WithNewFile("timings.json", string(timings)+"\n")
-	if r.images != "" {
-		files = files.WithNewFile("images.json", r.images)
+	if r.images != nil {
+		files = files.WithFile("images.json", r.images.File("images.json"))
 	}
 	if r.failure != nil {
 		files = files.WithNewFile("failure.txt", r.failure.Error())

@@ -21,7 +21,7 @@ type run struct {
 	stack *stack
 	fleet map[string]*dagger.Service // running nodes
 
-	images  string // images.json
+	images  *dagger.Directory // of the nodes, as tarballs
 	gateway *dagger.Service
 	cases   []string // scenarios to run; none means all
 	broken  string   // part to break

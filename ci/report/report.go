@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"encoding/xml"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -63,6 +64,19 @@ func (r Report) Timings() map[string]map[string]float64 {
 	return all
 }
 
+// bySuite returns the cases with those of a suite together, suites in the order in which they began.
+func (r Report) bySuite() []Case {
+	var suites []string
+	for _, c := range r.Cases {
+		if !slices.Contains(suites, c.Suite) {
+			suites = append(suites, c.Suite)
+		}
+	}
+	return slices.SortedStableFunc(slices.Values(r.Cases), func(a, b Case) int {
+		return slices.Index(suites, a.Suite) - slices.Index(suites, b.Suite)
+	})
+}
+
 // Summary is the last line of the table.
 func (r Report) Summary() string {
 	passed, failed, skipped := r.Count()
@@ -81,7 +95,7 @@ func (r Report) Text() string {
 		width = max(width, len([]rune(c.Name)))
 	}
 	suite := ""
-	for _, c := range r.Cases {
+	for _, c := range r.bySuite() {
 		if c.Suite != suite {
 			suite = c.Suite
 			fmt.Fprintf(&b, "%s\n", suite)
@@ -142,7 +156,7 @@ type (
 // JUnit encodes the report.
 func (r Report) JUnit() (string, error) {
 	root := junitRoot{Name: r.Title, Time: seconds(r.Took)}
-	for _, c := range r.Cases {
+	for _, c := range r.bySuite() {
 		root.add(c)
 	}
 	raw, err := xml.MarshalIndent(root, "", "  ")

@@ -31,6 +31,18 @@ func TestTextEndsWithTheSummary(t *testing.T) {
 	}
 }
 
+func TestSuitesStayTogether(t *testing.T) {
+	t.Parallel()
+	r := Report{Cases: []Case{{Suite: "b", Name: "1"}, {Suite: "a", Name: "2"}, {Suite: "b", Name: "3"}}}
+	if text := r.Text(); !strings.HasPrefix(text, "b\n  ✓ 1     0.0s\n  ✓ 3     0.0s\na\n") {
+		t.Errorf("got\n%s", text)
+	}
+	junit, err := r.JUnit()
+	if err != nil || strings.Count(junit, "<testsuite ") != 2 {
+		t.Errorf("want two suites, got\n%s (%v)", junit, err)
+	}
+}
+
 func TestJUnitRoundTrip(t *testing.T) {
 	t.Parallel()
 	r := sample()
