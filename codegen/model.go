@@ -140,19 +140,11 @@ func class(c event.Class) string {
 // key returns the expression of the partition key of a payload in variable v.
 func (m *modeler) key(v string, msg *contract.Message) string {
 	p := property(msg.Data, msg.Key)
-	if p == nil || !p.Required {
-		m.errs = append(m.errs, fmt.Errorf("%s: key %q is not a required property of %s", msg.Ref, msg.Key, msg.Data.Name))
+	if p == nil || !p.Required || p.Schema.Type != "string" {
+		m.errs = append(m.errs, fmt.Errorf("%s: key %q is not a required string of %s", msg.Ref, msg.Key, msg.Data.Name))
 		return `""`
 	}
-	field := v + "." + contract.GoName(p.Name)
-	switch p.Schema.Type {
-	case "string":
-		return field
-	case "integer":
-		return "strconv.FormatInt(" + field + ", 10)"
-	}
-	m.errs = append(m.errs, fmt.Errorf("%s: key %q is neither a string nor an integer", msg.Ref, msg.Key))
-	return `""`
+	return v + "." + contract.GoName(p.Name)
 }
 
 func property(t *contract.Type, name string) *contract.Property {
@@ -241,15 +233,10 @@ func (m *modeler) input(msg *contract.Message, emits []*contract.Message) input 
 // key property, the key is taken from the variable v that holds from's payload.
 func (m *modeler) payloadLiteral(msg *contract.Message, v string, from *contract.Message) string {
 	set := map[string]string{}
-	if from.Key == msg.Key && sameKind(from, msg) {
+	if from.Key == msg.Key {
 		set[msg.Key] = v + "." + contract.GoName(msg.Key)
 	}
 	return m.literal(msg.Data, set)
-}
-
-func sameKind(a, b *contract.Message) bool {
-	pa, pb := property(a.Data, a.Key), property(b.Data, b.Key)
-	return pa != nil && pb != nil && pa.Schema.Type == pb.Schema.Type
 }
 
 func (m *modeler) literal(t *contract.Type, set map[string]string) string {

@@ -11,7 +11,6 @@ const (
 	testingImport  = `"testing"`
 	timeImport     = `"time"`
 	regexpImport   = `"regexp"`
-	strconvImport  = `"strconv"`
 	onexImport     = `"github.com/omninode-ai/omninode/onex"`
 	configImport   = `"github.com/omninode-ai/omninode/onex/config"`
 	engineImport   = `"github.com/omninode-ai/omninode/onex/engine"`
@@ -78,38 +77,18 @@ func (n *node) nodeOutline() outline {
 			}
 		}
 	}
-	if n.nodeText(func(s string) bool { return strings.Contains(s, "time.") }) {
+	if n.timed() {
 		o.Imports = append(o.Imports, timeImport)
-	}
-	if n.nodeText(func(s string) bool { return strings.HasPrefix(s, "strconv.") }) {
-		o.Imports = append(o.Imports, strconvImport)
 	}
 	return o
 }
 
-// nodeText reports whether an expression of node.gen.go that may need a further import does.
-func (n *node) nodeText(needs func(string) bool) bool {
-	var texts []string
-	for _, in := range n.Inputs {
-		texts = append(texts, in.Timeout, in.Retry)
-		for _, e := range in.Emissions {
-			texts = append(texts, e.Key)
-		}
-	}
-	if n.Reducer != nil {
-		for _, t := range n.Reducer.Transitions {
-			texts = append(texts, t.Early)
-		}
-	}
-	if n.Flow != nil {
-		for _, s := range n.Flow.Steps {
-			texts = append(texts, s.Timeout)
-		}
-		for _, b := range n.Flow.Builders {
-			texts = append(texts, b.Key)
-		}
-	}
-	return slices.ContainsFunc(texts, needs)
+// timed reports whether node.gen.go says a duration.
+func (n *node) timed() bool {
+	says := func(s string) bool { return strings.Contains(s, "time.") }
+	return slices.ContainsFunc(n.Inputs, func(in input) bool { return says(in.Timeout) || says(in.Retry) }) ||
+		n.Reducer != nil && slices.ContainsFunc(n.Reducer.Transitions, func(t transition) bool { return says(t.Early) }) ||
+		n.Flow != nil && slices.ContainsFunc(n.Flow.Steps, func(s step) bool { return says(s.Timeout) })
 }
 
 func (n *node) configOutline() outline {

@@ -14,7 +14,7 @@ type goType struct {
 	Name, Receiver, Doc string
 	Fields              []field
 	Checks              []string // Go expressions of type error
-	Required            string   // Go literals, comma-separated
+	Required            string   // Go literal of the required names, "" if none
 	Read, Decode        bool     // whether it needs a read and a decode function
 	uses                []string // types of its fields
 }
@@ -73,11 +73,7 @@ func (ts *typeSet) use(t *contract.Type) string {
 		}
 		return name
 	}
-	doc := name
-	if name != t.Name {
-		doc += " is " + t.Name + " of node " + t.Owner.Node
-	}
-	g := &goType{Name: name, Receiver: strings.ToLower(name[:1]), Doc: sentence(doc, t.Schema.Description)}
+	g := &goType{Name: name, Receiver: strings.ToLower(name[:1]), Doc: typeDoc(name, t)}
 	ts.byName[name], ts.origin[name] = g, t
 	var required []string
 	for _, p := range t.Schema.Properties {
@@ -86,8 +82,20 @@ func (ts *typeSet) use(t *contract.Type) string {
 			required = append(required, quote(p.Name))
 		}
 	}
-	g.Required = strings.Join(required, ", ")
+	if len(required) > 0 {
+		g.Required = "[]string{" + strings.Join(required, ", ") + "}"
+	}
 	return name
+}
+
+func typeDoc(name string, t *contract.Type) string {
+	switch {
+	case name != t.Name:
+		return sentence(name+" is "+t.Name+" of node "+t.Owner.Node, t.Schema.Description)
+	case t.Schema.Description == "":
+		return name + " is declared by this node's contract."
+	}
+	return sentence(name, t.Schema.Description)
 }
 
 // root is use for a type that is decoded on its own.

@@ -9,8 +9,8 @@ import (
 	"github.com/omninode-ai/omninode/onex/event"
 )
 
-// checkNames refuses every name that could not be a name in code or in a path, and types without
-// end. A parsed contract passes; a model built by hand may not.
+// checkNames refuses every name that could not be a name in code or in a path, and schemas that the
+// language does not have. A parsed contract passes; a model built by hand may not.
 func checkNames(c *contract.Contract) error {
 	v := &nameChecker{seen: map[*contract.Type]bool{}}
 	v.check(event.ValidName(c.Node) && !reservedFolder(c.Node), "node", c.Node)
@@ -80,7 +80,6 @@ func (v *nameChecker) namedType(t *contract.Type) {
 		v.errs = append(v.errs, fmt.Errorf("type %s is no object", t.Name))
 		return
 	}
-	v.check(!endless(t, map[*contract.Type]bool{}), "type that contains itself", t.Name)
 	for _, p := range t.Schema.Properties {
 		v.check(keyGrammar.MatchString(p.Name), "property", p.Name)
 		v.schema(t.Name+"."+p.Name, p.Schema, "string", "integer", "number", "boolean", "array")
@@ -96,22 +95,6 @@ func (v *nameChecker) schema(at string, s *contract.Schema, types ...string) {
 	case s.Type == "array":
 		v.schema(at+"[]", s.Items, "string", "integer", "number", "boolean")
 	}
-}
-
-// endless reports whether a value of t would have to contain a value of a type in path.
-func endless(t *contract.Type, path map[*contract.Type]bool) bool {
-	if path[t] {
-		return true
-	}
-	path[t] = true
-	defer delete(path, t)
-	return t.Schema != nil && slices.ContainsFunc(t.Schema.Properties, func(p *contract.Property) bool {
-		s := p.Schema
-		if s != nil && s.Type == "array" && s.MinItems != nil {
-			s = s.Items
-		}
-		return p.Required && s != nil && s.Ref != nil && endless(s.Ref, path)
-	})
 }
 
 // collisions reports names that code would declare twice.

@@ -8,8 +8,6 @@ import "github.com/omninode-ai/omninode/onex/config"
 type Config struct{}
 
 // settings lists what the runtime resolves before the node starts.
-func settings() []config.Setting {
-	return nil
-}
+func settings() []config.Setting { return nil }
 
 func newConfig(*config.Values) (Config, error) { return Config{}, nil }
