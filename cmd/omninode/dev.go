@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
@@ -24,7 +25,8 @@ func newDevCommand(a *app) *cobra.Command {
 		Short: "run the fleet on embedded backends and restart it when you edit",
 		Long: "dev keeps Postgres, a Kafka-protocol broker, a catalog and all nodes running on this machine. When a\n" +
 			"contract changes it regenerates; when code changes it rebuilds and restarts the nodes. What does not\n" +
-			"validate or compile is told, and the nodes that run go on. Data is kept in .omninode/dev.",
+			"validate or compile is told, and the nodes that run go on. Data is kept in .omninode/dev, with the\n" +
+			"addresses in stack.env: set -a; . .omninode/dev/stack.env; omninode e2e --on stack",
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return a.dev(c.Context(), free, fresh) },
 	}
@@ -59,8 +61,9 @@ func (a *app) dev(ctx context.Context, free, fresh bool) error {
 		return a.devFailed(ctx, err)
 	}
 	d := &developer{a: a, out: out, session: s, watcher: watcher}
-	d.greet()
-	err = d.loop(ctx)
+	if err = d.greet(filepath.Join(data, "stack.env")); err == nil {
+		err = d.loop(ctx)
+	}
 	step := out.Step("stop everything")
 	return errors.Join(err, step.End(s.Close()))
 }
@@ -80,23 +83,38 @@ type developer struct {
 	watcher *local.Watcher
 }
 
-func (d *developer) greet() {
+// greet prints the addresses, and writes them with their secrets to a file for programs.
+func (d *developer) greet(file string) error {
 	s := d.session
+	if err := os.WriteFile(file, []byte(strings.Join(s.StackEnv(), "\n")+"\n"), 0o600); err != nil {
+		return mistake(codeUnwritable, err, "")
+	}
 	d.out.Print("")
 	for _, line := range [][2]string{
 		{"nodes", s.URL() + "/readyz"},
 		{"metrics", s.URL() + "/metrics"},
 		{"kafka", s.Stack.Brokers},
 		{"catalog", "http://" + s.Stack.ConsulAddr + "/v1/catalog/services"},
-		{"postgres", s.Stack.AdminDatabaseURL},
+		{"postgres", redacted(s.Stack.AdminDatabaseURL)},
 		{"secrets", s.Stack.SecretsFile},
+		{"for shells", file},
 	} {
-		d.out.Print("  %-9s %s", line[0], line[1])
+		d.out.Print("  %-10s %s", line[0], line[1])
 	}
 	if s.Gateway != nil {
-		d.out.Print("  %-9s %s (sandbox)", "gateway", s.Gateway.URL)
+		d.out.Print("  %-10s %s (sandbox)", "gateway", s.Gateway.URL)
 	}
 	d.out.Print("\nedit a contract or a handler; Ctrl-C stops everything\n")
+	return nil
+}
+
+// redacted hides the password of a URL.
+func redacted(text string) string {
+	u, err := url.Parse(text)
+	if err != nil {
+		return "(not a URL)"
+	}
+	return u.Redacted()
 }
 
 // loop restarts the nodes at each change until ctx ends.

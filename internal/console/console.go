@@ -192,6 +192,9 @@ func (c *Console) Step(name string) *Step {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	s := &Step{console: c, name: name, began: c.now()}
+	if len(c.running) == 0 {
+		c.reminded = s.began
+	}
 	c.running = append(c.running, s)
 	c.erase()
 	c.draw()

@@ -35,9 +35,14 @@ func build(ctx context.Context, root, pkg, to string) error {
 	if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
 		return fmt.Errorf("make the folder of the fleet's program: %w", err)
 	}
+	scratch, err := os.MkdirTemp(filepath.Dir(to), "build-") // a killed go command leaves its own
+	if err != nil {
+		return fmt.Errorf("make a folder to build in: %w", err)
+	}
+	defer func() { _ = os.RemoveAll(scratch) }()
 	cmd := exec.Command("go", "build", "-o", to, abs)
 	cmd.Dir = root
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOTMPDIR="+scratch)
 	p, err := process.Start(cmd, process.Config{})
 	if err != nil {
 		return fmt.Errorf("build the fleet: %w; is Go installed?", err)

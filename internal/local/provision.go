@@ -82,3 +82,17 @@ func (s *Session) E2E(command string) e2e.Config {
 	}
 	return c
 }
+
+// StackEnv returns the variables with which omninode e2e --on stack judges the session.
+func (s *Session) StackEnv() []string {
+	env := []string{
+		"ONEX_KAFKA_BROKERS=" + s.Stack.Brokers,
+		"CONSUL_HTTP_ADDR=" + s.Stack.ConsulAddr,
+		"E2E_DATABASE_URL=" + s.Stack.AdminDatabaseURL,
+		"E2E_NODE_BINARY=" + s.Binary,
+	}
+	if s.Gateway != nil {
+		env = append(env, "E2E_GATEWAY_URL="+s.Gateway.URL, "PAYMENT_GATEWAY_TOKEN="+s.Gateway.Token)
+	}
+	return env
+}
