@@ -70,8 +70,10 @@ func (s *site) goBuild(ctx context.Context, b goBuild, dir string, log io.Writer
 		}
 		from = patched
 	}
-	args := []string{"build", "-trimpath", "-buildvcs=false", "-tags=" + b.tags,
-		"-ldflags=-s -w " + b.ldflags, "-o", dir + "/"}
+	args := []string{
+		"build", "-trimpath", "-buildvcs=false", "-tags=" + b.tags,
+		"-ldflags=-s -w " + b.ldflags, "-o", dir + "/",
+	}
 	for _, program := range b.programs {
 		args = append(args, strings.TrimSuffix(b.module+"/"+program, "/"))
 	}

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -133,10 +134,8 @@ func linkTree(src, dst string, skip ...string) error {
 		if err != nil {
 			return err
 		}
-		for _, name := range skip {
-			if rel == name {
-				return fs.SkipDir
-			}
+		if slices.Contains(skip, rel) {
+			return fs.SkipDir
 		}
 		target := filepath.Join(dst, rel)
 		switch {

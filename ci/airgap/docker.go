@@ -103,7 +103,7 @@ func (d docker) ourImages(ctx context.Context) ([]string, error) {
 		return nil, err
 	}
 	var names []string
-	for _, name := range strings.Fields(out) {
+	for name := range strings.FieldsSeq(out) {
 		if !strings.Contains(name, "<none>") {
 			names = append(names, name)
 		}

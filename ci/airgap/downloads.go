@@ -25,8 +25,10 @@ func (s *site) rootfs() step {
 
 func (s *site) buildRootfs(ctx context.Context, dir string, log io.Writer) error {
 	tree := filepath.Join(dir, "tree")
-	args := []string{"--mount", "--pid", "--fork", "--kill-child", "debootstrap", "--variant=minbase",
-		"--include=" + strings.ReplaceAll(rootfsPackages, " ", ","), debianRelease, tree}
+	args := []string{
+		"--mount", "--pid", "--fork", "--kill-child", "debootstrap", "--variant=minbase",
+		"--include=" + strings.ReplaceAll(rootfsPackages, " ", ","), debianRelease, tree,
+	}
 	if mirror := s.debianMirror(ctx); mirror != "" {
 		args = append(args, mirror)
 	}
@@ -115,8 +117,10 @@ func (s *site) mavenCopy(ctx context.Context, dir string, log io.Writer, profile
 	if err := os.WriteFile(project, pom, 0o644); err != nil {
 		return fmt.Errorf("write pom.xml: %w", err)
 	}
-	args := append([]string{"--batch-mode", "--no-transfer-progress", "--file", project,
-		"--activate-profiles", profile, mavenCopyPlugin, "-DoutputDirectory=" + dir}, versions...)
+	args := append([]string{
+		"--batch-mode", "--no-transfer-progress", "--file", project,
+		"--activate-profiles", profile, mavenCopyPlugin, "-DoutputDirectory=" + dir,
+	}, versions...)
 	if _, err := s.exec(ctx, command{name: "mvn", args: args, log: log}); err != nil {
 		return err
 	}

@@ -3,8 +3,9 @@
 # KAFKA_HEAP_OPTS, KAFKA_JVM_PERFORMANCE_OPTS, KAFKA_LOG4J_OPTS and KAFKA_OPTS.
 set -eu
 
-# The JVM expands the star, not the shell; it takes the class path from here.
-export CLASSPATH="/opt/kafka/libs/*${CLASSPATH:+:$CLASSPATH}"
+# The jars by name and in order: an archive of classes fits one class path only.
+CLASSPATH="$(printf '%s:' /opt/kafka/libs/*.jar)${CLASSPATH:-}"
+export CLASSPATH
 config=/opt/kafka/config
 [ -f "$config/tools-log4j2.yaml" ] || config=/etc/kafka/docker
 

@@ -16,6 +16,9 @@ case "$(basename "$0")" in
     class=kafka.Kafka
     export KAFKA_HEAP_OPTS="${KAFKA_HEAP_OPTS:--Xmx1G -Xms1G}"
     export KAFKA_LOG4J_OPTS="${KAFKA_LOG4J_OPTS:--Dlog4j2.configurationFile=/opt/kafka/config/log4j2.yaml}"
+    if [ -f /opt/kafka/kafka.jsa ]; then
+      export KAFKA_JVM_PERFORMANCE_OPTS="${KAFKA_JVM_PERFORMANCE_OPTS:-} -XX:SharedArchiveFile=/opt/kafka/kafka.jsa"
+    fi
     ;;
   *)
     echo >&2 "$0: no tool of that name in this image"
