@@ -4,6 +4,8 @@ import (
 	"context"
 	"log/slog"
 	"sync"
+	"testing"
+	"time"
 )
 
 // recorder counts log messages.
@@ -31,4 +33,17 @@ func (r *recorder) count(message string) int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.seen[message]
+}
+
+// await waits until a message was logged n times.
+func (r *recorder) await(t *testing.T, message string, n int) {
+	t.Helper()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); <-tick.C {
+		if r.count(message) >= n {
+			return
+		}
+	}
+	t.Fatalf("%q was logged %d times, want %d", message, r.count(message), n)
 }

@@ -330,6 +330,27 @@ func TestTokenIsRenewedAndReplacedWhenItEnds(t *testing.T) {
 	}
 }
 
+// TestANewTokenIsWatchedAtOnce: tokens live for an hour, so the watch of the revoked one would not end
+// within this test.
+func TestANewTokenIsWatchedAtOnce(t *testing.T) {
+	t.Parallel()
+	s := setup(t)
+	a, id := s.node(t)
+	s.write(t, a, map[string]string{"token": "one"})
+	log := &recorder{}
+	st := s.open(t, a, id, func(c *vault.Config) { c.CacheTTL = time.Nanosecond; c.Log = log.logger() })
+	if err := st.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	const renewed = "vault token renewed" // happens as soon as a token is watched
+	log.await(t, renewed, 1)
+	s.revokeAll(t, a)
+	if v, _, err := st.Get(t.Context(), a, "token"); v != "one" || err != nil {
+		t.Fatalf("Get = %q, %v", v, err)
+	}
+	log.await(t, renewed, 2)
+}
+
 func TestCacheEndsAndSeesRotation(t *testing.T) {
 	t.Parallel()
 	s := setup(t)

@@ -60,10 +60,18 @@ func hidden(t *testing.T, where, text string) {
 func TestSecretPrintsThatItIsOne(t *testing.T) {
 	t.Parallel()
 	s := config.NewSecret(canary)
-	raw, err := json.Marshal(map[string]any{"s": s})
-	for _, got := range []string{fmt.Sprint(s), fmt.Sprintf("%q", s), string(raw), fmt.Sprintf("%#v", s), s.String(), s.GoString()} {
+	inJSON, err := json.Marshal(map[config.Secret]any{s: s})
+	if err != nil {
+		t.Fatal(err)
+	}
+	inYAML, err := yaml.Marshal(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	texts := []string{fmt.Sprint(s), fmt.Sprintf("%q", s), string(inJSON), string(inYAML), fmt.Sprintf("%#v", s), s.String(), s.GoString()}
+	for i, got := range texts {
 		if !strings.Contains(got, "[redacted]") {
-			t.Errorf("got %q, %v", got, err)
+			t.Errorf("%d: got %q", i, got)
 		}
 	}
 }
