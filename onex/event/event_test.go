@@ -27,9 +27,10 @@ func TestEffectInheritsAndNamesItsCause(t *testing.T) {
 	root := event.NewRoot("onex://test", event.MustRef("a/b.v1"), "k", []byte(`{}`), when)
 	root.WorkflowID, root.StepID = "checkout", "charge"
 	root.TraceParent, root.TraceState = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", "vendor=1"
-	e := root.Effect("pricing", event.MustRef("pricing/done.v2"), 0, "k2", []byte(`{}`), when)
-	if e.CorrelationID != root.CorrelationID || e.CausationID != root.ID {
-		t.Errorf("correlation %q, causation %q; want %q, %q", e.CorrelationID, e.CausationID, root.CorrelationID, root.ID)
+	cause := root.Effect("a", event.MustRef("a/c.v1"), 0, "k1", []byte(`{}`), when)
+	e := cause.Effect("pricing", event.MustRef("pricing/done.v2"), 0, "k2", []byte(`{}`), when)
+	if e.CorrelationID != root.ID || e.CausationID != cause.ID {
+		t.Errorf("correlation %q, causation %q; want %q, %q", e.CorrelationID, e.CausationID, root.ID, cause.ID)
 	}
 	if e.WorkflowID != "checkout" || e.StepID != "charge" || e.TraceParent != root.TraceParent || e.TraceState != root.TraceState {
 		t.Errorf("workflow, step or trace were not copied: %+v", e)
@@ -37,7 +38,7 @@ func TestEffectInheritsAndNamesItsCause(t *testing.T) {
 	if e.PartitionKey != "k2" || e.Source != "onex://pricing" || e.DataSchema != "onex://schemas/pricing/done.v2" {
 		t.Errorf("key %q, source %q, schema %q", e.PartitionKey, e.Source, e.DataSchema)
 	}
-	again := root.Effect("pricing", event.MustRef("pricing/done.v2"), 0, "k2", []byte(`{}`), when.Add(time.Hour))
+	again := cause.Effect("pricing", event.MustRef("pricing/done.v2"), 0, "k2", []byte(`{}`), when.Add(time.Hour))
 	if again.ID != e.ID {
 		t.Errorf("a second attempt has id %q, the first had %q", again.ID, e.ID)
 	}
