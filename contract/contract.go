@@ -120,8 +120,7 @@ func readFile(file string) ([]byte, error) {
 
 // cause strips operation and path from a file error: the diagnostic names the file already.
 func cause(err error) error {
-	var pe *fs.PathError
-	if errors.As(err, &pe) {
+	if pe, ok := errors.AsType[*fs.PathError](err); ok {
 		return pe.Err
 	}
 	return err

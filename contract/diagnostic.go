@@ -1,6 +1,9 @@
 package contract
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
 // Diagnostic is one mistake in a contract, with its place and what to do about it.
 type Diagnostic struct {
@@ -20,12 +23,9 @@ type Diagnostics []Diagnostic
 
 // Error lists all mistakes, a line each.
 func (ds Diagnostics) Error() string {
-	s := ""
-	for i, d := range ds {
-		if i > 0 {
-			s += "\n"
-		}
-		s += d.String()
+	lines := make([]string, 0, len(ds))
+	for _, d := range ds {
+		lines = append(lines, d.String())
 	}
-	return s
+	return strings.Join(lines, "\n")
 }

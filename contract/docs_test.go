@@ -34,7 +34,7 @@ func TestReference(t *testing.T) {
 			t.Errorf("the page lacks the row %s", row)
 		}
 	}
-	for _, key := range strings.Fields(knownKeys) {
+	for key := range strings.FieldsSeq(knownKeys) {
 		if !strings.Contains(page, "`"+key+"`") && !strings.Contains(page, "."+key+"`") {
 			t.Errorf("the page does not explain key %s", key)
 		}
@@ -59,7 +59,7 @@ func TestKnownKeys(t *testing.T) {
 	}
 	asked := regexp.MustCompile(`\.(?:get|need)\("([^"]+)"|(?m)^\t\t\{"([a-zA-Z]+)", (?:text|list|number), `)
 	known := map[string]bool{}
-	for _, key := range strings.Fields(knownKeys) {
+	for key := range strings.FieldsSeq(knownKeys) {
 		known[key] = false
 	}
 	for _, file := range files {

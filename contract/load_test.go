@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/omninode-ai/omninode/onex/event"
@@ -55,12 +56,9 @@ func TestLoadFleet(t *testing.T) {
 	if in == nil || in.Owner != payment || in.Data.Name != "Receipt" || in.Key != "order_id" {
 		t.Fatalf("input %+v is not the message of its owner", in)
 	}
-	for _, m := range orders.Foreign {
-		if m == in {
-			return
-		}
+	if !slices.Contains(orders.Foreign, in) {
+		t.Errorf("Foreign %v lacks %s", orders.Foreign, in.Ref)
 	}
-	t.Errorf("Foreign %v lacks %s", orders.Foreign, in.Ref)
 }
 
 func TestLoadFleetFromDisk(t *testing.T) {

@@ -54,8 +54,15 @@ func TestDistance(t *testing.T) {
 		a, b string
 		want int
 	}{
-		{"", "", 0}, {"a", "", 1}, {"", "ab", 2}, {"ab", "ba", 1}, {"abcd", "acbd", 1}, {"kitten", "sitting", 3}, {"ca", "abc", 3},
-		{"same", "same", 0}, {"emi", "emits", 1},
+		{"", "", 0},
+		{"a", "", 1},
+		{"", "ab", 2},
+		{"ab", "ba", 1},
+		{"abcd", "acbd", 1},
+		{"kitten", "sitting", 3},
+		{"ca", "abc", 3},
+		{"same", "same", 0},
+		{"emi", "emits", 1},
 	} {
 		if got := distance(tc.a, tc.b, 9); got != tc.want {
 			t.Errorf("distance(%q, %q) = %d, want %d", tc.a, tc.b, got, tc.want)
@@ -72,10 +79,21 @@ func TestCanonical(t *testing.T) {
 		text, kind, want string
 		ok               bool
 	}{
-		{"20", "number", "20", true}, {"20.50", "number", "20.5", true}, {"1e3", "number", "1000", true}, {"-0", "number", "0", true},
-		{"-0.0", "number", "0", true}, {"1e400", "number", "", false}, {"007", "number", "", false}, {"0x10", "integer", "", false},
-		{"1_000", "integer", "", false}, {"1.0", "integer", "0", false}, {"-5", "integer", "-5", true}, {".5", "number", "", false},
-		{"9223372036854775807", "integer", "9223372036854775807", true}, {"+1", "integer", "", false}, {"-0", "integer", "0", true},
+		{"20", "number", "20", true},
+		{"20.50", "number", "20.5", true},
+		{"1e3", "number", "1000", true},
+		{"-0", "number", "0", true},
+		{"-0.0", "number", "0", true},
+		{"1e400", "number", "", false},
+		{"007", "number", "", false},
+		{"0x10", "integer", "", false},
+		{"1_000", "integer", "", false},
+		{"1.0", "integer", "0", false},
+		{"-5", "integer", "-5", true},
+		{".5", "number", "", false},
+		{"9223372036854775807", "integer", "9223372036854775807", true},
+		{"+1", "integer", "", false},
+		{"-0", "integer", "0", true},
 	} {
 		got, ok := canonical(tc.text, tc.kind)
 		if ok != tc.ok || ok && got != tc.want {

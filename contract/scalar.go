@@ -21,13 +21,11 @@ const (
 
 // describe names what a node is, for messages about wrong types.
 func describe(n *yaml.Node) string {
-	switch n.Kind {
-	case yaml.MappingNode:
-		return "a mapping"
-	case yaml.SequenceNode:
-		return "a list"
-	}
 	switch n.ShortTag() {
+	case "!!map":
+		return "a mapping"
+	case "!!seq":
+		return "a list"
 	case "!!null":
 		return "empty"
 	case "!!bool":

@@ -105,8 +105,7 @@ func (p *parser) load(src []byte) *yaml.Node {
 // syntax reports an error of the YAML library at the place it names.
 func (p *parser) syntax(err error) {
 	at, message := p.top(), err.Error()
-	var le *yaml.LoadError
-	if errors.As(err, &le) {
+	if le, ok := errors.AsType[*yaml.LoadError](err); ok {
 		at.Line, at.Column = max(le.Mark.Line, 1), max(le.Mark.Column, 1)
 		message = le.Message
 		if le.ContextMsg != "" {
