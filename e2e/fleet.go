@@ -171,7 +171,7 @@ func deregistered(ctx context.Context, s *Stack) error {
 				return err
 			}
 			if len(instances)+len(alive) > 0 {
-				return fmt.Errorf("Consul still has %s; %d instances are alive in Postgres", ids(instances), len(alive))
+				return fmt.Errorf("the catalog still has %s; %d instances are alive in Postgres", ids(instances), len(alive))
 			}
 			return nil
 		})

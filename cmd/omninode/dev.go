@@ -121,8 +121,11 @@ func redacted(text string) string {
 func (d *developer) loop(ctx context.Context) error {
 	for {
 		change, err := d.next(ctx)
+		if ctx.Err() != nil { // Ctrl-C is how one leaves
+			return nil
+		}
 		if err != nil {
-			return nil // Ctrl-C is how one leaves
+			return err
 		}
 		slices.Sort(change.Files)
 		d.out.Print("%s %s", d.out.Paint(console.Bold, "changed:"), strings.Join(change.Files, ", "))

@@ -40,7 +40,7 @@ func build(ctx context.Context, root, pkg, to string) error {
 		return fmt.Errorf("make a folder to build in: %w", err)
 	}
 	defer func() { _ = os.RemoveAll(scratch) }()
-	cmd := exec.Command("go", "build", "-o", to, abs)
+	cmd := exec.CommandContext(context.WithoutCancel(ctx), "go", "build", "-o", to, abs)
 	cmd.Dir = root
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOTMPDIR="+scratch)
 	p, err := process.Start(cmd, process.Config{})

@@ -48,11 +48,11 @@ func (s *Session) StartFleet(ctx context.Context) error {
 }
 
 func (s *Session) startFleet(ctx context.Context, say func(string)) error {
-	addr, err := httpAddr(s.cfg.Ports.HTTP)
+	addr, err := httpAddr(ctx, s.cfg.Ports.HTTP)
 	if err != nil {
 		return err
 	}
-	cmd := exec.Command(s.Binary)
+	cmd := exec.CommandContext(context.WithoutCancel(ctx), s.Binary)
 	cmd.Env = s.Env(addr)
 	p, err := process.Start(cmd, process.Config{Log: s.cfg.Log})
 	if err != nil {
@@ -96,8 +96,8 @@ func (s *Session) Tail() []string {
 }
 
 // httpAddr chooses the nodes' listen address; a wanted port must be free.
-func httpAddr(port int) (string, error) {
-	l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
+func httpAddr(ctx context.Context, port int) (string, error) {
+	l, err := new(net.ListenConfig).Listen(ctx, "tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
 	if errors.Is(err, syscall.EADDRINUSE) {
 		return "", fmt.Errorf("port %d, wanted for the nodes, is occupied; stop what listens there or choose another port", port)
 	}

@@ -21,8 +21,8 @@ type Gateway struct {
 }
 
 // StartGateway starts the sandbox.
-func StartGateway(port int, token string) (*Gateway, error) {
-	l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
+func StartGateway(ctx context.Context, port int, token string) (*Gateway, error) {
+	l, err := new(net.ListenConfig).Listen(ctx, "tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
 	if err != nil {
 		return nil, fmt.Errorf("start the gateway's sandbox: %w; stop what listens there or choose another port", err)
 	}

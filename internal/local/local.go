@@ -127,7 +127,7 @@ func (s *Session) backends(ctx context.Context) error {
 		return step.End(err)
 	}
 	if s.needsGateway() {
-		if s.Gateway, err = StartGateway(s.cfg.Ports.Gateway, s.gatewayToken(ctx)); err != nil {
+		if s.Gateway, err = StartGateway(ctx, s.cfg.Ports.Gateway, s.gatewayToken(ctx)); err != nil {
 			return step.End(err)
 		}
 	}

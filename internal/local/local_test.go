@@ -116,7 +116,7 @@ func TestBuildErrors(t *testing.T) {
 
 func startScript(t *testing.T, script, url string) *fleetProcess {
 	t.Helper()
-	p, err := process.Start(exec.Command("sh", "-c", script), process.Config{})
+	p, err := process.Start(exec.CommandContext(t.Context(), "sh", "-c", script), process.Config{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -135,7 +135,7 @@ func TestFleetThatEndsShowsItsLastLines(t *testing.T) {
 
 func TestFleetThatIsNotReadySaysWhy(t *testing.T) {
 	t.Parallel()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -155,16 +155,16 @@ func TestFleetThatIsNotReadySaysWhy(t *testing.T) {
 
 func TestOccupiedPortIsNamed(t *testing.T) {
 	t.Parallel()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer l.Close()
 	port := l.Addr().(*net.TCPAddr).Port
-	if _, err := httpAddr(port); err == nil || !strings.Contains(err.Error(), strconv.Itoa(port)) {
+	if _, err := httpAddr(t.Context(), port); err == nil || !strings.Contains(err.Error(), strconv.Itoa(port)) {
 		t.Errorf("httpAddr = %v", err)
 	}
-	if _, err := StartGateway(port, "token"); err == nil || !strings.Contains(err.Error(), "choose another port") {
+	if _, err := StartGateway(t.Context(), port, "token"); err == nil || !strings.Contains(err.Error(), "choose another port") {
 		t.Errorf("StartGateway = %v", err)
 	}
 }

@@ -14,7 +14,7 @@ import (
 
 func shell(t *testing.T, script string, cfg Config) *Process {
 	t.Helper()
-	p, err := Start(exec.Command("sh", "-c", script), cfg)
+	p, err := Start(exec.CommandContext(t.Context(), "sh", "-c", script), cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -38,7 +38,7 @@ func TestOutputAndExitCode(t *testing.T) {
 
 func TestStartNamesWhatIsMissing(t *testing.T) {
 	t.Parallel()
-	_, err := Start(exec.Command("/no/such/program"), Config{})
+	_, err := Start(exec.CommandContext(t.Context(), "/no/such/program"), Config{})
 	if err == nil || !strings.Contains(err.Error(), "start /no/such/program") {
 		t.Errorf("Start = %v", err)
 	}
@@ -52,7 +52,7 @@ func TestStopTakesTheWholeGroup(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer read.Close()
-	cmd := exec.Command("sh", "-c", `trap "" TERM; sleep 60 & echo up; wait`)
+	cmd := exec.CommandContext(t.Context(), "sh", "-c", `trap "" TERM; sleep 60 & echo up; wait`)
 	cmd.ExtraFiles = []*os.File{write}
 	p, err := Start(cmd, Config{})
 	if err != nil {

@@ -2,7 +2,6 @@ package embedded
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"net/http"
@@ -154,18 +153,23 @@ func (c *Catalog) instances(name string) []*service {
 	return found
 }
 
+// refusal is an answer in Consul's own words.
+type refusal string
+
+func (r refusal) Error() string { return string(r) }
+
 func validMeta(meta map[string]string) error {
 	if len(meta) > maxMetaPairs {
-		return fmt.Errorf("Invalid Service Meta: Node metadata cannot contain more than %d key/value pairs", maxMetaPairs)
+		return refusal(fmt.Sprintf("Invalid Service Meta: Node metadata cannot contain more than %d key/value pairs", maxMetaPairs))
 	}
 	for k, v := range meta {
 		switch {
 		case k == "":
-			return errors.New("Invalid Service Meta: Key cannot be blank")
+			return refusal("Invalid Service Meta: Key cannot be blank")
 		case len(k) > maxMetaKey:
-			return fmt.Errorf("Invalid Service Meta: Couldn't load metadata pair ('%s'): Key is too long (limit: %d characters)", k, maxMetaKey)
+			return refusal(fmt.Sprintf("Invalid Service Meta: Couldn't load metadata pair ('%s'): Key is too long (limit: %d characters)", k, maxMetaKey))
 		case len(v) > maxMetaValue:
-			return fmt.Errorf("Invalid Service Meta: Couldn't load metadata pair ('%s'): Value is too long (limit: %d characters)", k, maxMetaValue)
+			return refusal(fmt.Sprintf("Invalid Service Meta: Couldn't load metadata pair ('%s'): Value is too long (limit: %d characters)", k, maxMetaValue))
 		}
 	}
 	return nil

@@ -1,6 +1,7 @@
 package embedded
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -47,7 +48,7 @@ func StartKafka(cfg KafkaConfig) (*Kafka, error) {
 
 func listenKafka(port int) func(network, address string) (net.Listener, error) {
 	return func(network, address string) (net.Listener, error) {
-		l, err := net.Listen(network, address)
+		l, err := new(net.ListenConfig).Listen(context.Background(), network, address)
 		if errors.Is(err, syscall.EADDRINUSE) {
 			return nil, occupied("Kafka", port)
 		}

@@ -14,7 +14,7 @@ const loopback = "127.0.0.1"
 
 // listen opens a TCP listener on 127.0.0.1; port 0 chooses a free one.
 func listen(what string, port int) (net.Listener, error) {
-	l, err := net.Listen("tcp", net.JoinHostPort(loopback, strconv.Itoa(port)))
+	l, err := new(net.ListenConfig).Listen(context.Background(), "tcp", net.JoinHostPort(loopback, strconv.Itoa(port)))
 	if errors.Is(err, syscall.EADDRINUSE) {
 		return nil, occupied(what, port)
 	}

@@ -22,12 +22,13 @@ const holdEnv = "EMBEDDED_TEST_HOLD"
 // TestMain turns the test binary into a supervisor that holds a server when holdEnv is set.
 func TestMain(m *testing.M) {
 	if os.Getenv(holdEnv) == "" {
-		os.Exit(m.Run())
+		m.Run()
+		return
 	}
 	p, err := StartPostgres(context.Background(), PostgresConfig{})
 	if err != nil {
 		fmt.Println(err)
-		os.Exit(1)
+		return
 	}
 	fmt.Println(p.Pid(), p.dir.path)
 	select {}
