@@ -14,9 +14,10 @@ import (
 func TestWriteStatus(t *testing.T) {
 	t.Parallel()
 	rows := []row{
-		{step: step{name: "compile dagger", lane: compiling, key: "0123456789ab"}, ready: true, size: 231 << 20},
-		{step: step{name: "compile vault", lane: compiling, key: "ba9876543210", expect: 4 * time.Minute}},
-		{step: step{name: "dockerd", lane: assembling, expect: 4 * time.Second}},
+		{step: step{name: "compile dagger", lane: compiling, key: "0123456789ab"}, state: ready, size: 231 << 20},
+		{step: step{name: "compile vault", lane: compiling, key: "ba9876543210", expect: 4 * time.Minute}, state: missing},
+		{step: step{name: "dockerd", lane: assembling, expect: 4 * time.Second}, state: missing},
+		{step: step{name: "engine", lane: assembling, key: "0123456789ab"}, state: unknown},
 	}
 	var out bytes.Buffer
 	if err := writeStatus(&out, rows); err != nil {
@@ -26,6 +27,7 @@ func TestWriteStatus(t *testing.T) {
 compile dagger  ready    0123456789ab  231 MiB  nothing
 compile vault   missing  ba9876543210  -        make it, ~4m00s
 dockerd         missing  -             -        make it, ~4s
+engine          unknown  0123456789ab  -        look again
 2 missing; up needs about 4m00s
 `
 	if out.String() != want {

@@ -161,3 +161,26 @@ func TestValidate(t *testing.T) {
 		})
 	}
 }
+
+func TestInspectSaysWhatItCannotKnow(t *testing.T) {
+	t.Parallel()
+	w := newWorld("cached", "sdk")
+	p := plan{
+		w.step("dockerd", assembling, nil),
+		w.step("cached", assembling, nil),
+		w.step("image", assembling, nil, "dockerd", "cached"),
+		w.step("sdk", assembling, nil, "image"),
+		w.step("engine", assembling, nil, "sdk", "image"),
+		w.step("program", compiling, nil),
+	}
+	for i := range p {
+		p[i].size = unsized
+	}
+	var got []stepState
+	for _, r := range p.inspect(t.Context()) {
+		got = append(got, r.state)
+	}
+	if want := []stepState{missing, ready, unknown, ready, unknown, missing}; !slices.Equal(got, want) {
+		t.Errorf("inspect() = %v, want %v", got, want)
+	}
+}

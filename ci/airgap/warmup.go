@@ -17,29 +17,21 @@ func (s *site) warmUp() step {
 		name: "warm-up", lane: assembling, needs: []string{"engine"},
 		key: s.keys.engine, expect: 45 * time.Second, size: unsized,
 		ready: func(ctx context.Context) bool {
-			warmed, err := os.ReadFile(s.warmFile())
-			mark := s.warmMark(ctx)
-			return err == nil && mark != "" && string(warmed) == mark
+			mark, err := s.docker.quiet(ctx, "exec", engineName, "cat", warmMark)
+			return err == nil && mark == s.keys.engine
 		},
 		make: func(ctx context.Context, log io.Writer) error {
 			if err := s.loadModule(ctx, log); err != nil {
 				return err
 			}
-			return os.WriteFile(s.warmFile(), []byte(s.warmMark(ctx)), 0o644)
+			script := "echo " + s.keys.engine + " >" + warmMark
+			return s.docker.logged(ctx, log, "exec", engineName, "sh", "-c", script)
 		},
 	}
 }
 
-func (s *site) warmFile() string { return filepath.Join(s.cache.root, "warm") }
-
-// warmMark names the engine's version and its volume: a new one is cold.
-func (s *site) warmMark(ctx context.Context) string {
-	created, err := s.docker.quiet(ctx, "volume", "inspect", "--format", "{{.CreatedAt}}", engineName)
-	if err != nil {
-		return ""
-	}
-	return s.keys.engine + " " + created
-}
+// warmMark is a file in the engine's volume: a new volume is cold.
+const warmMark = "/var/lib/dagger/airgap-warm"
 
 func (s *site) loadModule(ctx context.Context, log io.Writer) error {
 	dir := filepath.Join(s.cache.root, "context", "warm-up")
