@@ -86,6 +86,7 @@ func stateMustMatch(b *bench) {
 	b.commit(&l, write(0, 0))
 	b.refuse(l, write(1, 0), engine.ErrConflict)
 	b.commit(&l, write(1, 1))
+	b.refuse(l, write(2, 1), engine.ErrConflict)
 	b.equal("version", b.view(item(2, "k")).State.Version, 2)
 }
 
