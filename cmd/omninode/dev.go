@@ -62,7 +62,7 @@ func (a *app) dev(ctx context.Context, free, fresh bool) error {
 	}
 	d := &developer{a: a, out: out, session: s, watcher: watcher}
 	if err = d.greet(filepath.Join(data, "stack.env")); err == nil {
-		err = d.loop(ctx)
+		d.loop(ctx)
 	}
 	step := out.Step("stop everything")
 	return errors.Join(err, step.End(s.Close()))
@@ -117,15 +117,12 @@ func redacted(text string) string {
 	return u.Redacted()
 }
 
-// loop restarts the nodes at each change until ctx ends.
-func (d *developer) loop(ctx context.Context) error {
+// loop restarts the nodes at each change until ctx ends: Ctrl-C is how one leaves.
+func (d *developer) loop(ctx context.Context) {
 	for {
-		change, err := d.next(ctx)
-		if ctx.Err() != nil { // Ctrl-C is how one leaves
-			return nil
-		}
-		if err != nil {
-			return err
+		change, ok := d.next(ctx)
+		if !ok {
+			return
 		}
 		slices.Sort(change.Files)
 		d.out.Print("%s %s", d.out.Paint(console.Bold, "changed:"), strings.Join(change.Files, ", "))
@@ -135,8 +132,9 @@ func (d *developer) loop(ctx context.Context) error {
 	}
 }
 
-// next waits for a change and meanwhile says if the nodes end by themselves.
-func (d *developer) next(ctx context.Context) (local.Change, error) {
+// next waits for a change and meanwhile says if the nodes end by themselves. It returns false when
+// ctx ended.
+func (d *developer) next(ctx context.Context) (local.Change, bool) {
 	watching, cancel := context.WithCancel(ctx)
 	defer cancel()
 	ended := d.session.Done()
@@ -152,7 +150,7 @@ func (d *developer) next(ctx context.Context) (local.Change, error) {
 	c, err := d.watcher.Next(watching)
 	cancel()
 	<-told
-	return c, err
+	return c, err == nil
 }
 
 // apply regenerates if a contract changed, rebuilds and restarts. Until the new program is built the
