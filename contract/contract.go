@@ -52,16 +52,18 @@ type parser struct {
 	contract *Contract
 	problems problems
 
-	nodeAt   Pos                    // of the node's name
-	types    map[string]*Type       // by name
-	used     map[*Type]bool         // types that something refers to
-	lost     bool                   // something that may use types could not be read
-	messages map[string]*Message    // own, by local ref
-	foreign  map[foreignID]*Message // stubs of other nodes' messages
-	uses     []use                  // every reference to a foreign message
-	claims   map[claim]claimant     // what names become, to tell them apart
-	compared int                    // characters compared to find near names
-	deferred []deferred             // checks that need other nodes' messages
+	nodeAt    Pos                    // of the node's name
+	types     map[string]*Type       // by name
+	used      map[*Type]bool         // types that something refers to
+	lost      bool                   // something that may use types could not be read
+	messages  map[string]*Message    // own, by local ref
+	lostEmits bool                   // some emits could not be read
+	meant     map[*Message]bool      // own messages that a mistaken reference probably means
+	foreign   map[foreignID]*Message // stubs of other nodes' messages
+	uses      []use                  // every reference to a foreign message
+	claims    map[claim]claimant     // what names become, to tell them apart
+	compared  int                    // characters compared to find near names
+	deferred  []deferred             // checks that need other nodes' messages
 }
 
 // foreignID tells the stubs of other nodes' messages apart. The class is the one the reference
@@ -134,6 +136,7 @@ func newParser(file string, src []byte) *parser {
 		types:    map[string]*Type{},
 		used:     map[*Type]bool{},
 		messages: map[string]*Message{},
+		meant:    map[*Message]bool{},
 		foreign:  map[foreignID]*Message{},
 		claims:   map[claim]claimant{},
 	}

@@ -1,6 +1,7 @@
 package contract
 
 import (
+	"maps"
 	"slices"
 
 	"github.com/omninode-ai/omninode/onex/event"
@@ -94,8 +95,9 @@ func (p *parser) refuseDelays(s *section) {
 }
 
 // checkBothDirections checks that each own command is an input and each own event may be emitted.
+// What a mistaken reference probably means is left alone: that mistake is reported already.
 func (p *parser) checkBothDirections(inputs, emitted []*Message, handleIt, emitIt string) {
-	known := map[*Message]bool{}
+	known := maps.Clone(p.meant)
 	for _, m := range slices.Concat(inputs, emitted) {
 		known[m] = true
 	}
@@ -104,7 +106,7 @@ func (p *parser) checkBothDirections(inputs, emitted []*Message, handleIt, emitI
 		case known[m]:
 		case m.Class == event.Command:
 			p.report(m.Pos, ruleUnhandled, handleIt, "nothing handles command %s", m.Ref.Local())
-		default:
+		case !p.lostEmits:
 			p.report(m.Pos, ruleNeverEmitted, emitIt, "nothing emits event %s", m.Ref.Local())
 		}
 	}

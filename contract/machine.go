@@ -22,6 +22,7 @@ type machineReader struct {
 	machine *Machine
 	states  map[string]Pos // first place of each state
 	taken   map[transitionID]*Transition
+	partial bool // some transition could not be read: the graph is unknown
 }
 
 type transitionID struct {
@@ -34,7 +35,7 @@ func (p *parser) readMachine(it *item) {
 	if s.broken {
 		return
 	}
-	r := machineReader{p, &Machine{}, map[string]Pos{}, map[transitionID]*Transition{}}
+	r := machineReader{parser: p, machine: &Machine{}, states: map[string]Pos{}, taken: map[transitionID]*Transition{}}
 	initial := s.need("initial", "name the state of a new key, e.g. initial: new")
 	r.machine.Initial, _ = r.state(initial)
 	if r.machine.Initial != "" {
@@ -42,13 +43,15 @@ func (p *parser) readMachine(it *item) {
 	}
 	final := r.list(s.get("final"))
 	transitions := s.need("transitions", "declare at least one, e.g. - {input: place-order.v1, from: new, to: placed}")
-	for _, e := range p.list(transitions) {
+	items := p.list(transitions)
+	r.partial = len(items) == 0
+	for _, e := range items {
 		r.readTransition(e)
 	}
 	r.readFinal(final)
 	s.done()
 	p.contract.Machine = r.machine
-	if transitions != nil {
+	if !r.partial {
 		r.check(initial)
 	}
 }
@@ -81,6 +84,7 @@ func (r *machineReader) readTransition(it *item) {
 	t.Early, _ = r.duration(early)
 	s.done()
 	if t.Input == nil || t.To == "" || len(t.From) == 0 {
+		r.partial = true
 		return
 	}
 	r.machine.Transitions = append(r.machine.Transitions, t)
@@ -124,18 +128,23 @@ func (r *machineReader) note(state string, at Pos) {
 }
 
 func (r *machineReader) readFinal(items []*item) {
+	wrong := false
 	for _, e := range items {
 		name, ok := r.state(e)
 		switch {
 		case !ok:
+			wrong = true
 		case slices.Contains(r.machine.Final, name):
 			r.report(e.at, ruleDuplicate, "remove it", "state %q is named twice", name)
+		case r.partial:
 		case !r.known(name):
+			wrong = true
 			r.report(e.at, ruleUnknownState, r.orDeclare(name, r.machine.States, "add a transition that enters it"), "no transition enters state %q", name)
 		default:
 			r.machine.Final = append(r.machine.Final, name)
 		}
 	}
+	r.partial = r.partial || wrong
 }
 
 func (r *machineReader) known(state string) bool {
@@ -187,7 +196,7 @@ func (r *machineReader) check(initial *item) {
 		emitted = append(emitted, t.Emits...)
 	}
 	r.checkBothDirections(inputs, emitted, "add a transition for it", "add it to the emits of a transition")
-	if m.Initial == "" || len(m.Transitions) == 0 {
+	if m.Initial == "" {
 		return
 	}
 	if !r.known(m.Initial) {

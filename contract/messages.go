@@ -204,10 +204,11 @@ func (p *parser) resolve(text string, at Pos, r role) *Message {
 	ref, err := event.ParseRef(node + "/" + local)
 	switch {
 	case err != nil:
-		p.report(at, ruleBadReference, p.orDeclare(text, p.candidates(r), "write name.vN, or node/name.vN for another node's"),
+		p.report(at, ruleBadReference, p.guess(text, r, "write name.vN, or node/name.vN for another node's"),
 			"%q is no reference to a message", text)
 		return nil
 	case foreign && ref.Node == p.contract.Node:
+		p.meant[p.messages[ref.Local()]] = true
 		p.report(at, ruleBadReference, "write "+ref.Local(), "%q names this node itself", text)
 		return nil
 	case foreign:
@@ -236,14 +237,14 @@ func (p *parser) resolveOwn(local string, at Pos, r role) *Message {
 	m := p.messages[local]
 	switch {
 	case m == nil:
-		p.report(at, ruleUnknownMessage, p.orDeclare(local, p.candidates(r), "declare it under commands or events"),
+		p.report(at, ruleUnknownMessage, p.guess(local, r, "declare it under commands or events"),
 			"this node has no message %s", local)
 		return nil
 	case r.own == "":
 		p.report(at, ruleWrongMessage, "name a message of another node", "%s is this node's own, but %s", local, r)
 		return nil
 	case r.own != m.Class:
-		p.report(at, ruleWrongMessage, p.orDeclare(local, p.candidates(r), "name "+article(className(r.own))),
+		p.report(at, ruleWrongMessage, p.guess(local, r, "name "+article(className(r.own))),
 			"%s is %s, but %s", local, article(className(m.Class)), r)
 		return nil
 	}
@@ -255,6 +256,16 @@ func article(noun string) string {
 		return "an " + noun
 	}
 	return "a " + noun
+}
+
+// guess offers the own message that text probably means, else what to do.
+func (p *parser) guess(text string, r role, otherwise string) string {
+	near := p.nearest(text, p.candidates(r))
+	if near == "" {
+		return otherwise
+	}
+	p.meant[p.messages[near]] = true
+	return "did you mean " + near + "?"
 }
 
 // candidates returns the own messages that may stand in a role, none if nobody will read them.

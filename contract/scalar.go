@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 	"unicode"
+	"unicode/utf8"
 
 	"go.yaml.in/yaml/v4"
 )
@@ -105,7 +106,7 @@ func (p *parser) description(it *item) string {
 		return ""
 	case strings.TrimSpace(s) == "":
 		p.report(it.at, ruleEmpty, "say what it is for, or remove the key", "%q is empty", it.key)
-	case len(s) > maxText:
+	case utf8.RuneCountInString(s) > maxText:
 		p.badValue(it, "shorten it", "%q has more than %d characters", it.key, maxText)
 	}
 	return s

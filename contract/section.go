@@ -117,6 +117,7 @@ func (s *section) done() {
 		}
 		near := s.parser.nearest(it.key, s.valid)
 		misspelt[near] = true
+		s.parser.lostEmits = s.parser.lostEmits || near == "emits"
 		s.reportUnknown(it, near)
 	}
 	for _, m := range s.missing {
