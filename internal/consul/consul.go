@@ -6,6 +6,7 @@
 package consul
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -14,8 +15,6 @@ import (
 	"net/http"
 	"sync"
 	"time"
-
-	"cmp"
 
 	"github.com/hashicorp/consul/api"
 

@@ -3,7 +3,6 @@ package provision_test
 import (
 	"context"
 	"crypto/rand"
-	"fmt"
 	"net/url"
 	"os"
 	"strings"
@@ -15,23 +14,19 @@ import (
 	"github.com/omninode-ai/omninode/onex/onextest/embedded"
 )
 
-// serverEnv tells the tests where the server is that TestMain started.
-const serverEnv = "PROVISION_TEST_SERVER"
+// serverEnv tells the tests where the server is that TestMain started, or why there is none.
+const serverEnv, problemEnv = "PROVISION_TEST_SERVER", "PROVISION_TEST_PROBLEM"
 
-func TestMain(m *testing.M) { os.Exit(run(m)) }
-
-func run(m *testing.M) int {
+func TestMain(m *testing.M) {
 	p, err := embedded.StartPostgres(context.Background(), embedded.PostgresConfig{})
 	if err != nil {
-		fmt.Fprintln(os.Stderr, "start Postgres:", err)
-		return 1
+		_ = os.Setenv(problemEnv, err.Error())
+		m.Run()
+		return
 	}
 	defer func() { _ = p.Stop() }()
-	if err := os.Setenv(serverEnv, p.URL()); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	return m.Run()
+	_ = os.Setenv(serverEnv, p.URL())
+	m.Run()
 }
 
 // bench is a database of a test's own, and node names of its own, because roles belong to the server.
@@ -44,6 +39,9 @@ type bench struct {
 func setup(t *testing.T) *bench {
 	t.Helper()
 	server := os.Getenv(serverEnv)
+	if server == "" {
+		t.Fatalf("start Postgres: %s", os.Getenv(problemEnv))
+	}
 	b := &bench{suffix: strings.ToLower(rand.Text()[:10])}
 	conn := connect(t, server)
 	if _, err := conn.Exec(t.Context(), `CREATE DATABASE test_`+b.suffix); err != nil {

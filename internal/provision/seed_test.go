@@ -249,8 +249,7 @@ func TestSeedRefusesAnOpenSecretsFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err := provision.Seed(t.Context(), s.config())
-	var open *secret.FileModeError
-	if !errors.As(err, &open) {
+	if _, ok := errors.AsType[*secret.FileModeError](err); !ok {
 		t.Errorf("got %v, want a FileModeError", err)
 	}
 }

@@ -208,8 +208,7 @@ func TestWrappedSecretID(t *testing.T) {
 	}
 	for name, w := range refused {
 		_, err := vault.Open(t.Context(), useWrapped(w))
-		var bad *vault.WrapError
-		if !errors.As(err, &bad) {
+		if _, ok := errors.AsType[*vault.WrapError](err); !ok {
 			t.Errorf("%s: got %v, want a WrapError", name, err)
 		}
 		if err != nil && strings.Contains(err.Error(), w.Reveal()) {

@@ -9,11 +9,9 @@ import (
 	"github.com/omninode-ai/omninode/onex/config"
 )
 
-func ptr(s string) *string { return &s }
-
 func settings() []config.Setting {
 	return []config.Setting{
-		{Key: "tax_percent", Env: "PRICING_TAX_PERCENT", Default: ptr("20"), Description: "VAT applied to each line."},
+		{Key: "tax_percent", Env: "PRICING_TAX_PERCENT", Default: new("20"), Description: "VAT applied to each line."},
 		{Key: "gateway_url", Env: "PRICING_GATEWAY_URL", Description: "Address of the gateway."},
 		{Key: "gateway_token", Env: "PRICING_GATEWAY_TOKEN", Secret: true, Description: "Bearer token."},
 	}
@@ -123,7 +121,7 @@ func TestAllThatIsMissingIsListed(t *testing.T) {
 
 func TestASettingDeclaredTwiceIsRefused(t *testing.T) {
 	t.Parallel()
-	twice := []config.Setting{{Key: "a", Env: "N_A", Default: ptr("1")}, {Key: "a", Env: "N_A", Default: ptr("2")}}
+	twice := []config.Setting{{Key: "a", Env: "N_A", Default: new("1")}, {Key: "a", Env: "N_A", Default: new("2")}}
 	if _, err := config.Resolve(t.Context(), "n", twice); err == nil || !strings.Contains(err.Error(), "a is declared twice") {
 		t.Errorf("got %v", err)
 	}

@@ -18,7 +18,7 @@ func reader(t *testing.T, texts map[string]string) *config.Reader {
 	for key, text := range texts {
 		s := config.Setting{Key: key, Env: "N_" + strings.ToUpper(key), Secret: strings.HasPrefix(key, "secret")}
 		if text == "" {
-			s.Default = ptr("")
+			s.Default = new("")
 		}
 		list, env[s.Env] = append(list, s), text
 	}
