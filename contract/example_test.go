@@ -124,6 +124,7 @@ func TestSettingExample(t *testing.T) {
   d: {type: integer, minimum: 5}
   e: {type: string, pattern: '^x+$', example: xx}
   f: {type: string, format: duration, default: 90s}
+  g: {type: string, format: duration}
 `
 	c, ds := Parse("contract.yaml", []byte(src))
 	if len(ds) > 0 {
@@ -133,7 +134,7 @@ func TestSettingExample(t *testing.T) {
 	for _, s := range c.Settings {
 		got[s.Key] = s.Example()
 	}
-	want := map[string]string{"a": "20.5", "b": "https://example.com/b", "c": "true", "d": "5", "e": "xx", "f": "90s"}
+	want := map[string]string{"a": "20.5", "b": "https://example.com/b", "c": "true", "d": "5", "e": "xx", "f": "90s", "g": "1m30s"}
 	if !maps.Equal(got, want) {
 		t.Errorf("got %v, want %v", got, want)
 	}

@@ -52,7 +52,7 @@ func hostile() map[string]struct {
 		"byte order mark":     {[]byte("\xef\xbb\xbfomninode: 1\n"), ruleEncoding},
 		"many unknown keys":   {fill("omninode: 1\n", func(i int) string { return fmt.Sprintf("handels%d: 1\n", i) }), ruleTooLarge},
 		"many duplicate keys": {fill("", func(int) string { return "omninode: 1\n" }), ruleTooLarge},
-		"many near misses":    {[]byte(nearMisses()), ruleUnknownMessage},
+		"many near misses":    {[]byte(nearMisses()), ruleTooMany},
 		"many documents":      {fill("a: 1\n", func(int) string { return "---\na: 1\n" }), ruleDocuments},
 		"many comments":       {fill("", func(int) string { return "# x\n" }), ruleEmpty},
 		"long scalar":         {[]byte("omninode: " + rep("x", MaxBytes-20)), ruleWrongType},
