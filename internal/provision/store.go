@@ -116,7 +116,7 @@ type Unseeded struct{ Node, Key, Env, Description string }
 
 func (e *UnseededError) Error() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "no value for %d secrets; export these variables, or add --generate where a random value will do:", len(e.Missing))
+	b.WriteString("secrets without a value; export these variables, or add --generate where a random value will do:")
 	for _, m := range e.Missing {
 		fmt.Fprintf(&b, "\n  %s  (%s of node %s) %s", m.Env, m.Key, m.Node, m.Description)
 	}
