@@ -178,6 +178,23 @@ func TestRealIsGreenOnlyIfAllAgree(t *testing.T) {
 	}
 }
 
+func TestRealShowsStepsAsTheyEnd(t *testing.T) {
+	t.Parallel()
+	r, out := setupReal(t, nil)
+	s := r.console.Step("call")
+	for _, line := range []string{
+		"12  : ┆ File.contents DONE [0.1s]",
+		"\x1b[95m13  : \x1b[0m\x1b[90m[1m18s] |\x1b[0m   77.2s  ok     start the card gateway (2.3s)",
+		"13  : [1m20s] |   79.0s  FAILED checkout is ready (60.0s)",
+	} {
+		r.progress(s, line)
+	}
+	s.Drop()
+	if want := "ok     start the card gateway  2.3s\nFAILED checkout is ready  60.0s\n"; out.String() != want {
+		t.Errorf("got %q, want %q", out, want)
+	}
+}
+
 func TestRealShowsTheCauseFirst(t *testing.T) {
 	t.Parallel()
 	r, out := setupReal(t, map[string]string{

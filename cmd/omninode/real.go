@@ -88,17 +88,35 @@ func (r *realRun) judge(ctx context.Context) error {
 		args = append(args, "--break="+r.o.broken)
 	}
 	step := r.console.Step("dagger call " + strings.Join(args, " "))
-	r.tail.Watch(func(line string) { step.Say(shorten(line)) })
+	r.tail.Watch(func(line string) { r.progress(step, line) })
 	text, err := r.host.Call(ctx, r.engine, args...)
 	r.tail.Watch(nil)
+	step.Drop()
 	if ctx.Err() != nil {
 		return context.Canceled
 	}
-	_ = step.End(err)
 	step = r.console.Step("export the report")
 	_, exported := r.host.Call(ctx, r.engine, "report", "-o", r.out)
-	_ = step.End(exported)
+	step.Drop()
 	return r.conclude(text, err, exported)
+}
+
+var (
+	escapes    = regexp.MustCompile(`\x1b\[[0-9;]*[A-Za-z]`)
+	daggerSpan = regexp.MustCompile(`^\d+\s*:[\s┆]*(\[[0-9.ms]+\] \|)?\s*`)
+	stepEnded  = regexp.MustCompile(`^[0-9.]+s  (ok|FAILED) +(.+) \(([0-9.]+s)\)$`)
+)
+
+// progress shows the steps of the pipeline as they end, of the much that dagger says.
+func (r *realRun) progress(step *console.Step, line string) {
+	line = escapes.ReplaceAllString(line, "")
+	line = strings.TrimSpace(line[len(daggerSpan.FindString(line)):])
+	m := stepEnded.FindStringSubmatch(line)
+	if m == nil {
+		step.Say(shorten(line))
+		return
+	}
+	r.console.Print("%-6s %s  %s", m[1], m[2], m[3]) // not red: a step that failed is not yet the cause
 }
 
 // conclude shows the report. A run passed only if its text and its JUnit both say so: the CLI's exit

@@ -208,18 +208,37 @@ func (s *Step) Say(detail string) {
 	s.detail = detail
 }
 
-// End ends the step, successfully if err is nil, and returns err.
+// End ends the step, successfully if err is nil, and returns err. Its first line is shown.
 func (s *Step) End(err error) error {
 	c := s.console
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	s.leave()
 	s.took, s.err = c.now().Sub(s.began), err
-	c.running = slices.DeleteFunc(c.running, func(o *Step) bool { return o == s })
 	c.ended = append(c.ended, s)
-	if !c.quiet {
-		c.print(c.mark(err == nil) + " " + s.name + "  " + Seconds(s.took))
+	if c.quiet {
+		return err
 	}
+	line := c.mark(err == nil) + " " + s.name + "  " + Seconds(s.took)
+	if err != nil {
+		cause, _, _ := strings.Cut(err.Error(), "\n")
+		line += "  " + cause
+	}
+	c.print(line)
 	return err
+}
+
+// Drop ends the step without a word: what it led to is shown otherwise.
+func (s *Step) Drop() {
+	s.console.mu.Lock()
+	defer s.console.mu.Unlock()
+	s.console.erase()
+	s.leave()
+}
+
+func (s *Step) leave() {
+	c := s.console
+	c.running = slices.DeleteFunc(c.running, func(o *Step) bool { return o == s })
 }
 
 // Row is a line of a table.

@@ -25,12 +25,13 @@ func TestPlainOutput(t *testing.T) {
 		build.Say("nodes")
 		time.Sleep(6 * time.Second)
 		_ = build.End(nil)
-		_ = other.End(errors.New("broken"))
+		_ = other.End(errors.New("broken\ndetails"))
+		c.Step("dropped").Drop()
 		c.Table("steps", append(c.Rows(), Row{Name: "x", Took: 30 * time.Second, Note: "note"}))
 		c.Close()
 		want := `... build 5.0s (nodes) · backends 5.0s
 ok   build  6.0s
-FAIL backends  6.0s
+FAIL backends  6.0s  broken
 steps
   ok   build        6.0s
   FAIL backends     6.0s

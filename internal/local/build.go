@@ -20,7 +20,18 @@ type BuildError struct {
 	Err    error
 }
 
-func (e *BuildError) Error() string { return fmt.Sprintf("build the fleet: %v\n%s", e.Err, e.Output) }
+// Error begins with the compiler's first complaint.
+func (e *BuildError) Error() string {
+	first := e.Err.Error()
+	for line := range strings.Lines(e.Output) {
+		if !strings.HasPrefix(line, "#") { // names the package
+			first = strings.TrimSpace(line)
+			break
+		}
+	}
+	return "build the fleet: " + first + "\n" + e.Output
+}
+
 func (e *BuildError) Unwrap() error { return e.Err }
 
 // build compiles the command in the folder pkg of the module at root to a static program.

@@ -36,9 +36,18 @@ type FleetError struct {
 	Tail []string
 }
 
+// Error begins with what the nodes themselves gave as the reason, if they did.
 func (e *FleetError) Error() string {
-	return fmt.Sprintf("%v\nlast lines of the nodes:\n  %s", e.Err, strings.Join(e.Tail, "\n  "))
+	text := e.Err.Error()
+	for _, line := range e.Tail {
+		if reason, ok := strings.CutPrefix(line, "error: "); ok {
+			text += ": " + reason
+			break
+		}
+	}
+	return text + "\nlast lines of the nodes:\n  " + strings.Join(e.Tail, "\n  ")
 }
+
 func (e *FleetError) Unwrap() error { return e.Err }
 
 // StartFleet starts the nodes and waits until all of them are ready.

@@ -126,9 +126,9 @@ func startScript(t *testing.T, script, url string) *fleetProcess {
 
 func TestFleetThatEndsShowsItsLastLines(t *testing.T) {
 	t.Parallel()
-	p := startScript(t, "echo why it ended; exit 3", "http://127.0.0.1:1")
+	p := startScript(t, "echo starting; echo error: why it ended; exit 3", "http://127.0.0.1:1")
 	err := p.waitReady(t.Context(), []string{"a"}, func(string) {})
-	if err == nil || !strings.Contains(err.Error(), "exit status 3") || !strings.Contains(err.Error(), "why it ended") {
+	if err == nil || !strings.HasPrefix(err.Error(), "the nodes ended at start: exit status 3: why it ended\n") {
 		t.Errorf("waitReady = %v", err)
 	}
 }
