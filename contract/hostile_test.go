@@ -86,7 +86,7 @@ func TestHostile(t *testing.T) {
 			t.Parallel()
 			start := time.Now()
 			c, ds := Parse("contract.yaml", tc.src)
-			if took := time.Since(start); took > 2*time.Second { // 100 ms when nothing else runs: BenchmarkHostile
+			if took := time.Since(start); took > 20*time.Second { // without bounds: for ever; see BenchmarkHostile
 				t.Errorf("took %v", took)
 			}
 			if c != nil || !hasRule(ds, tc.rule) {
