@@ -84,6 +84,7 @@ func (r *Relay) endStandby(ctx context.Context, cancel context.CancelFunc, stop 
 
 // relay works until the outbox is empty after stop was closed.
 func (r *Relay) relay(ctx context.Context, q engine.Queue, stop <-chan struct{}) error {
+	held := map[aggregate]bool{}
 	for try := 0; ; {
 		stopping := closed(stop)
 		batch, err := q.Next(ctx, relayBatch)
@@ -99,11 +100,10 @@ func (r *Relay) relay(ctx context.Context, q engine.Queue, stop <-chan struct{})
 			}
 			continue
 		}
-		sent := r.send(ctx, batch)
-		if err := q.Delete(ctx, sent); err != nil {
+		if err := q.Delete(ctx, r.send(ctx, batch, held)); err != nil {
 			return err
 		}
-		if try++; len(sent) == len(batch) {
+		if try++; len(held) == 0 {
 			try = 0
 		} else if err := pause(ctx, try); err != nil {
 			return err
@@ -111,25 +111,35 @@ func (r *Relay) relay(ctx context.Context, q engine.Queue, stop <-chan struct{})
 	}
 }
 
-// send produces a batch and returns the ids of what may be deleted: not what follows a failed
-// record of its topic and key, so that the order is kept when that is sent again.
-func (r *Relay) send(ctx context.Context, batch []engine.Queued) []int64 {
-	records := make([]engine.Outgoing, 0, len(batch))
+// aggregate is what order is kept for.
+type aggregate struct{ topic, key string }
+
+// send produces a batch and returns the ids of what the broker has. An aggregate with a record that
+// was refused is held: only its first record is sent until the broker takes that.
+func (r *Relay) send(ctx context.Context, batch []engine.Queued, held map[aggregate]bool) (sent []int64) {
+	tried := map[aggregate]bool{}
+	var ids []int64
+	var records []engine.Outgoing
 	for _, q := range batch {
+		a := aggregate{q.Record.Topic, q.Record.Key}
+		if held[a] && tried[a] {
+			continue
+		}
+		tried[a] = true
+		ids = append(ids, q.ID)
 		records = append(records, q.Record)
 	}
-	type aggregate struct{ topic, key string }
-	failed := map[aggregate]bool{}
-	sent := make([]int64, 0, len(batch))
+	clear(held)
 	for i, err := range r.Produce(ctx, records) {
+		if err == nil {
+			sent = append(sent, ids[i])
+			continue
+		}
 		a := aggregate{records[i].Topic, records[i].Key}
-		if err != nil && !failed[a] {
-			failed[a] = true
-			r.Log.ErrorContext(ctx, "record was not accepted", "topic", a.topic, "key", a.key, "err", err)
+		if !held[a] && ctx.Err() == nil {
+			r.Log.ErrorContext(ctx, "record was refused, its key is held", "topic", a.topic, "key", a.key, "err", err)
 		}
-		if !failed[a] {
-			sent = append(sent, batch[i].ID)
-		}
+		held[a] = true
 	}
 	return sent
 }
