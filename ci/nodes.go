@@ -9,6 +9,7 @@ import (
 
 const (
 	gatewayPort = 8090
+	nodeTimeout = "40s" // everything a node waits for is there before it starts
 	toolPath    = "/usr/local/bin/omninode"
 )
 
@@ -38,7 +39,7 @@ func (r *run) startNode(ctx context.Context, node string) error {
 		_, err := service.Start(ctx)
 		if err == nil {
 			url := "http://" + node + ":" + strconv.Itoa(nodePort)
-			_, err = r.tool().WithExec([]string{"omninode", "probe", "node", url, "--timeout", readyTimeout}).Sync(ctx)
+			_, err = r.tool().WithExec([]string{"omninode", "probe", "node", url, "--timeout", nodeTimeout}).Sync(ctx)
 		}
 		if err == nil {
 			return nil
