@@ -198,14 +198,14 @@ func TestRealShowsStepsAsTheyEnd(t *testing.T) {
 func TestRealShowsTheCauseFirst(t *testing.T) {
 	t.Parallel()
 	r, out := setupReal(t, map[string]string{
-		"failure.txt": "vault: it is sealed (step: vault is ready)\nlast lines of vault:\n  x\n",
+		"failure.txt": "vault: it is sealed (step: vault is ready)\nlast lines of vault:\n  x\nnext: dagger call -i e-2-e\n",
 		"report.txt":  "steps\n  bad\n4 passed, 1 failed\n",
 	})
 	if err := r.conclude("", errors.New("exit status 1"), nil); err == nil {
 		t.Error("no error")
 	}
 	lines := strings.Split(strings.TrimSpace(out.String()), "\n")
-	if lines[0] != "FAIL vault: it is sealed (step: vault is ready)" || lines[len(lines)-1] != "4 passed, 1 failed" || !strings.HasPrefix(lines[len(lines)-2], "next: ") {
+	if lines[0] != "FAIL vault: it is sealed (step: vault is ready)" || lines[len(lines)-1] != "4 passed, 1 failed" || lines[len(lines)-2] != "next: dagger call -i e-2-e" {
 		t.Errorf("got:\n%s", out)
 	}
 }

@@ -130,6 +130,7 @@ func (r *realRun) conclude(text string, failed, exported error) error {
 	if cause == "" {
 		cause = strings.Join(append([]string{"the pipeline ended without a report; last lines of dagger:"}, r.tail.Lines()...), "\n  ")
 	}
+	cause, next := splitNext(cause, "omninode e2e --on "+onReal)
 	table, verdict := split(r.read("report.txt"))
 	first, rest, _ := strings.Cut(cause, "\n")
 	r.console.Print("\n%s %s", r.console.Paint(console.Red, "FAIL"), r.console.Paint(console.Red, first))
@@ -139,9 +140,23 @@ func (r *realRun) conclude(text string, failed, exported error) error {
 	if table != "" {
 		r.console.Print("\n%s", table)
 	}
-	r.console.Print("\nreport: %s\nnext: less %s", r.out, filepath.Join(r.out, "dagger.log"))
+	r.console.Print("\nreport: %s, everything dagger said: %s\nnext: %s", r.out, filepath.Join(r.out, "dagger.log"), next)
 	r.console.Print("%s", r.console.Paint(console.Red, verdict))
 	return silent(exitMistake)
+}
+
+// splitNext takes the next command out of a failure's text.
+func splitNext(failure, otherwise string) (text, next string) {
+	next = otherwise
+	var kept []string
+	for line := range strings.Lines(failure) {
+		if command, ok := strings.CutPrefix(line, "next: "); ok {
+			next = strings.TrimSpace(command)
+			continue
+		}
+		kept = append(kept, line)
+	}
+	return strings.TrimSpace(strings.Join(kept, "")), next
 }
 
 var verdictLine = regexp.MustCompile(`^(\d+) passed, (\d+) failed`)
