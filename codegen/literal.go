@@ -54,6 +54,8 @@ func (ts *typeSet) value(s *contract.Schema, example any) string {
 	return fmt.Sprint(example) // a number or boolean
 }
 
+const durationType = "time.Duration"
+
 // settingType returns the Go type of a setting and the config.Reader's method for it.
 func settingType(s *contract.Schema) (goType, read string) {
 	switch {
@@ -64,7 +66,7 @@ func settingType(s *contract.Schema) (goType, read string) {
 	case s.Type == "boolean":
 		return "bool", "Bool"
 	case s.Format == "duration":
-		return "time.Duration", "Duration"
+		return durationType, "Duration"
 	}
 	return "string", "String"
 }
@@ -111,7 +113,7 @@ func settingExample(s *contract.Setting) (string, error) {
 	case "bool":
 		b, err := strconv.ParseBool(text)
 		return strconv.FormatBool(b), err
-	case "time.Duration":
+	case durationType:
 		d, err := time.ParseDuration(text)
 		return cmp.Or(duration(d), "0"), err
 	}

@@ -162,7 +162,7 @@ func (m *modeler) settings() {
 	}
 	for _, s := range m.c.Secrets {
 		m.n.Settings = append(m.n.Settings, setting{
-			Field: contract.GoName(s.Key), Type: "config.Secret", Doc: comment(s.Description),
+			Field: contract.GoName(s.Key), Type: "config.Secret", Doc: remark(contract.GoName(s.Key), s.Description),
 			Read: "r.Secret(" + quote(s.Key) + ")",
 			Key:  quote(s.Key), Env: quote(contract.Env(m.c.Node, s.Key)), Secret: "true",
 			Description: quote(s.Description), Example: `config.NewSecret("example")`,
@@ -177,7 +177,7 @@ func (m *modeler) setting(s *contract.Setting) setting {
 	goType, read := settingType(s.Schema)
 	rules := settingRules(s.Schema)
 	out := setting{
-		Field: contract.GoName(s.Key), Type: goType, Doc: comment(s.Description),
+		Field: contract.GoName(s.Key), Type: goType, Doc: remark(contract.GoName(s.Key), s.Description),
 		Read: fmt.Sprintf("r.%s(%s)", read, strings.Join(append([]string{quote(s.Key)}, rules...), ", ")),
 		Key:  quote(s.Key), Env: quote(contract.Env(m.c.Node, s.Key)), Description: quote(s.Description),
 	}

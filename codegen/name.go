@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 
 	"github.com/omninode-ai/omninode/contract"
 	"github.com/omninode-ai/omninode/onex/event"
@@ -53,6 +54,16 @@ func comment(s string) string {
 		return ' '
 	}, s)
 	return strings.Join(strings.Fields(clean), " ")
+}
+
+// remark returns text as a comment of its own. Unless it begins like a sentence, the name it documents
+// is put in front, so that it is never taken for a directive.
+func remark(name, text string) string {
+	text = comment(text)
+	if r, _ := utf8.DecodeRuneInString(text); text == "" || unicode.IsUpper(r) {
+		return text
+	}
+	return name + ": " + text
 }
 
 // sentence returns a comment that begins with the name it documents: "Price: What an order costs."

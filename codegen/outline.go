@@ -96,7 +96,7 @@ func (n *node) configOutline() outline {
 		Template: "node/config.gen.go.tmpl", Owner: Owned,
 		Imports: []string{configImport}, Decls: []string{"Config", "newConfig", "settings"},
 	}
-	if slices.ContainsFunc(n.Settings, func(s setting) bool { return s.Type == "time.Duration" }) {
+	if slices.ContainsFunc(n.Settings, func(s setting) bool { return s.Type == durationType }) {
 		o.Imports = append(o.Imports, timeImport)
 	}
 	return o
@@ -150,7 +150,7 @@ func (n *node) handlerTestOutline() outline {
 	if slices.ContainsFunc(n.Settings, func(s setting) bool { return s.Type == "config.Secret" }) {
 		o.Imports = append(o.Imports, configImport)
 	}
-	if slices.ContainsFunc(n.Settings, func(s setting) bool { return strings.Contains(s.Example, "time.") }) {
+	if slices.ContainsFunc(n.Settings, func(s setting) bool { return s.Type == durationType && s.Example != "0" }) {
 		o.Imports = append(o.Imports, timeImport)
 	}
 	return o

@@ -144,7 +144,7 @@ func (m module) write(name string, data []byte) {
 func (m module) run(args ...string) (string, error) {
 	cmd := exec.CommandContext(context.WithoutCancel(m.t.Context()), "go", args...)
 	cmd.Dir = m.dir
-	cmd.Env = append(os.Environ(), "GOFLAGS=-mod=mod", "GOPROXY=off", "GOWORK=off")
+	cmd.Env = append(os.Environ(), "GOFLAGS=-mod=mod -ldflags=-w", "GOPROXY=off", "GOWORK=off")
 	out, err := cmd.CombinedOutput()
 	return string(out), err
 }

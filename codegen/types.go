@@ -120,7 +120,7 @@ func (ts *typeSet) markRead(name string) {
 func (ts *typeSet) addField(t *goType, p *contract.Property) {
 	at, base := t.Name+contract.GoName(p.Name), ts.goType(p.Schema)
 	f := field{
-		Name: contract.GoName(p.Name), Type: base, JSON: quote(p.Name), Doc: comment(p.Schema.Description),
+		Name: contract.GoName(p.Name), Type: base, JSON: quote(p.Name), Doc: remark(contract.GoName(p.Name), p.Schema.Description),
 		Tag: "`json:\"" + p.Name + "\"`", Read: ts.read(p.Schema),
 	}
 	rules, check := ts.rules(p.Schema, at), "Field"
