@@ -53,6 +53,38 @@ func consulBuild() goBuild {
 	}
 }
 
+// packages are the import paths of the programs.
+func (b goBuild) packages() []string {
+	var paths []string
+	for _, program := range b.programs {
+		paths = append(paths, strings.TrimSuffix(b.module+"/"+program, "/"))
+	}
+	return paths
+}
+
+// fetchModules is the step that downloads, while Dagger compiles, the modules
+// that Vault and Consul will need: their compilation then has both cores to use.
+// It is only ever early, never needed: go downloads what is still missing.
+func (s *site) fetchModules() step {
+	builds := []goBuild{vaultBuild(), consulBuild()}
+	key := keyOf(s.keys.vault, s.keys.consul)
+	st := step{name: "fetch modules", lane: assembling, expect: 60 * time.Second}
+	st = s.cached(st, "modules", key, func(ctx context.Context, _ string, log io.Writer) error {
+		for _, b := range builds {
+			args := append([]string{"list", "-deps", "-tags=" + b.tags}, b.packages()...)
+			if _, err := s.runGo(ctx, filepath.Join(s.source, "build", b.name), log, args...); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	fetched := st.ready
+	st.ready = func(ctx context.Context) bool {
+		return s.cache.has("vault", s.keys.vault) && s.cache.has("consul", s.keys.consul) || fetched(ctx)
+	}
+	return st
+}
+
 // compile is the step that builds programs into the cache.
 func (s *site) compile(b goBuild, key string, expect time.Duration) step {
 	st := step{name: "compile " + b.name, lane: compiling, expect: expect, disk: b.disk}
@@ -74,10 +106,7 @@ func (s *site) goBuild(ctx context.Context, b goBuild, dir string, log io.Writer
 		"build", "-trimpath", "-buildvcs=false", "-tags=" + b.tags,
 		"-ldflags=-s -w " + b.ldflags, "-o", dir + "/",
 	}
-	for _, program := range b.programs {
-		args = append(args, strings.TrimSuffix(b.module+"/"+program, "/"))
-	}
-	if _, err := s.runGo(ctx, from, log, args...); err != nil {
+	if _, err := s.runGo(ctx, from, log, append(args, b.packages()...)...); err != nil {
 		return err
 	}
 	return os.RemoveAll(filepath.Join(dir, "source"))

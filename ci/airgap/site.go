@@ -166,7 +166,7 @@ func (s *site) prune(ctx context.Context) error {
 	current := map[string]string{
 		"dagger": s.keys.dagger, "vault": s.keys.vault, "consul": s.keys.consul,
 		"rootfs": s.keys.rootfs, "jars": s.keys.jars, "postgres": s.keys.postgres,
-		"sdk": s.keys.images["sdk"],
+		"sdk": s.keys.images["sdk"], "modules": keyOf(s.keys.vault, s.keys.consul),
 	}
 	for item, key := range current {
 		if err := s.cache.prune(item, key); err != nil {

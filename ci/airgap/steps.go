@@ -27,6 +27,7 @@ func (s *site) plan() plan {
 	built("golang")
 	built("postgres")
 	built("kafka")
+	p = append(p, s.fetchModules())
 	built("engine")
 	built("sdk")
 	p = append(p, s.sdkContent(), s.engine())
