@@ -48,18 +48,22 @@ const (
 
 // run starts the node in order, works until ctx ends, and stops in reverse. Work in hand is finished
 // under work.
-func (m *member) run(ctx, work context.Context) error {
+func (m *member) run(ctx, work context.Context) (err error) {
 	start := time.Now()
 	if err := m.openDatabase(ctx); err != nil {
 		return err
 	}
 	defer m.store.Close()
 	epoch, err := m.register(ctx)
-	defer m.deregister(work, epoch)
+	defer func() {
+		if !errors.Is(err, kafka.ErrReplaced) { // what is registered now is the other process
+			m.deregister(work, epoch)
+		}
+	}()
 	if err != nil {
 		return err
 	}
-	if err := m.awaitTopics(ctx); err != nil {
+	if err = m.awaitTopics(ctx); err != nil {
 		return err
 	}
 	m.ready.set(m.node.Name, partStart, "")
@@ -207,7 +211,7 @@ func (m *member) measure(ctx context.Context) error {
 
 func (m *member) replaced(err error) error {
 	return &Error{
-		Code: CodeReplaced, Err: fmt.Errorf("node %s: %w", m.node.Name, err),
+		Code: CodeReplaced, Err: fmt.Errorf("node %s: %w (%w)", m.node.Name, kafka.ErrReplaced, err),
 		Remedy: "give each process its own ONEX_INSTANCE",
 	}
 }

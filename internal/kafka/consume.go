@@ -66,6 +66,7 @@ func (c *Client) Consume(ctx context.Context, m Membership, p Partitions) error 
 	cancel()
 	<-mirrored
 	s.end(ctx)
+	c.leave(ctx, m, err)
 	return err
 }
 
@@ -239,7 +240,7 @@ func (o offsets) add(topic string, partition int32, next int64) {
 	o[topic][partition] = kgo.EpochOffset{Epoch: -1, Offset: next}
 }
 
-// end leaves the group for good: a static member would keep its partitions for a session's length.
+// end finishes what is in hand and tells the group where it ended.
 func (s *session) end(ctx context.Context) {
 	var revoking sync.WaitGroup
 	var mu sync.Mutex
@@ -260,11 +261,17 @@ func (s *session) end(ctx context.Context) {
 	defer cancel()
 	s.commit(ctx, final)
 	s.kgo.CloseAllowingRebalance()
-	s.client.leave(ctx, s.member)
 }
 
-func (c *Client) leave(ctx context.Context, m Membership) {
-	_, err := c.admin.LeaveGroup(ctx, kadm.LeaveGroup(m.Group).InstanceIDs(m.Instance).Reason("node stopped"))
+// leave takes the member out of the group for good: a static member would otherwise keep its
+// partitions for a session's length.
+func (c *Client) leave(ctx context.Context, m Membership, err error) {
+	if errors.Is(err, ErrReplaced) || errors.Is(context.Cause(ctx), ErrReplaced) {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), leaveTimeout)
+	defer cancel()
+	_, err = c.admin.LeaveGroup(ctx, kadm.LeaveGroup(m.Group).InstanceIDs(m.Instance).Reason("node stopped"))
 	if err != nil {
 		c.cfg.Log.WarnContext(ctx, "consumer group was not left", "group", m.Group, "err", err)
 	}

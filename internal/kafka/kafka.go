@@ -142,6 +142,7 @@ func (l logger) Log(level kgo.LogLevel, msg string, keyvals ...any) {
 	l.log.Log(context.Background(), at, "kafka client: "+msg, keyvals...) //nolint:sloglint // the client's own messages
 }
 
-// ErrReplaced says that another process joined the group under this instance's id: this one is a
-// left-over and must not try again.
-var ErrReplaced = errors.New("another process joined the consumer group under this instance id")
+// ErrReplaced says that another process runs under this instance's id: this one is a left-over and
+// must not try again. As the cause of a context it makes a session end without leaving the group,
+// because that would make the other process leave.
+var ErrReplaced = errors.New("another process runs under this instance id")

@@ -21,7 +21,7 @@ type Transform func(ctx context.Context, records []engine.Record) (out []engine.
 // Transact consumes and produces exactly once: what f returns for a batch and the batch's offsets
 // are committed in one transaction. It returns when ctx ends, which is no error, or when the session
 // fails; a batch in hand is finished under work.
-func (c *Client) Transact(ctx, work context.Context, m Membership, f Transform) error {
+func (c *Client) Transact(ctx, work context.Context, m Membership, f Transform) (err error) {
 	opts := append(c.options(), m.options()...)
 	opts = append(opts, kgo.TransactionalID(m.Group+"."+m.Instance), kgo.TransactionTimeout(transactionTimeout),
 		kgo.RecordDeliveryTimeout(transactionTimeout), kgo.UnknownTopicRetries(3), kgo.ProducerLinger(0))
@@ -31,9 +31,7 @@ func (c *Client) Transact(ctx, work context.Context, m Membership, f Transform) 
 	}
 	defer func() {
 		s.Close()
-		bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), leaveTimeout)
-		defer cancel()
-		c.leave(bounded, m)
+		c.leave(ctx, m, err)
 	}()
 	for {
 		fetches := s.PollRecords(ctx, transactionRecords)
