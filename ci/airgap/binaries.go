@@ -67,9 +67,8 @@ func (b goBuild) packages() []string {
 // It is only ever early, never needed: go downloads what is still missing.
 func (s *site) fetchModules() step {
 	builds := []goBuild{vaultBuild(), consulBuild()}
-	key := keyOf(s.keys.vault, s.keys.consul)
 	st := step{name: "fetch modules", lane: assembling, expect: 60 * time.Second}
-	st = s.cached(st, "modules", key, func(ctx context.Context, _ string, log io.Writer) error {
+	st = s.cached(st, "modules", s.keys.modules, func(ctx context.Context, _ string, log io.Writer) error {
 		for _, b := range builds {
 			args := append([]string{"list", "-deps", "-tags=" + b.tags}, b.packages()...)
 			if _, err := s.runGo(ctx, filepath.Join(s.source, "build", b.name), log, args...); err != nil {

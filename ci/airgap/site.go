@@ -38,6 +38,7 @@ type toolchain struct {
 type keys struct {
 	dagger, vault, consul  string // compiled programs
 	rootfs, jars, postgres string // downloads
+	modules                string // of Go, fetched early
 	images                 map[string]string
 	engine                 string // container
 }
@@ -109,6 +110,7 @@ func (s *site) computeKeys() (keys, error) {
 	k.rootfs = keyOf(debianRelease, rootfsPackages)
 	k.jars = keyOf(kafkaVersion, log4jVersion, string(pom))
 	k.postgres = keyOf(postgresBinaries, string(pom))
+	k.modules = keyOf(k.vault, k.consul)
 
 	certificates, err := os.ReadFile(s.caBundle)
 	if err != nil {
@@ -166,7 +168,7 @@ func (s *site) prune(ctx context.Context) error {
 	current := map[string]string{
 		"dagger": s.keys.dagger, "vault": s.keys.vault, "consul": s.keys.consul,
 		"rootfs": s.keys.rootfs, "jars": s.keys.jars, "postgres": s.keys.postgres,
-		"sdk": s.keys.images["sdk"], "modules": keyOf(s.keys.vault, s.keys.consul),
+		"sdk": s.keys.images["sdk"], "modules": s.keys.modules,
 	}
 	for item, key := range current {
 		if err := s.cache.prune(item, key); err != nil {
