@@ -93,10 +93,11 @@ func (w *writer) stage() error {
 		if err := w.mkdir(path.Dir(f.Path)); err != nil {
 			return fmt.Errorf("write %s: %w", f.Path, err)
 		}
-		w.staged = append(w.staged, temp(f.Path))
 		if err := w.root.WriteFile(temp(f.Path), f.Content, f.Mode); err != nil {
+			_ = w.root.Remove(temp(f.Path)) // exists only if the disk became full
 			return fmt.Errorf("write %s: %w", f.Path, err)
 		}
+		w.staged = append(w.staged, temp(f.Path))
 	}
 	return nil
 }
