@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -160,10 +159,4 @@ func TestRetryKeepsOrder(t *testing.T) {
 	if classes["hopeless"] != "exhausted3" || classes["permanent"] != "permanent1" || classes["panic"] != "permanent1" {
 		t.Errorf("dead letters: %v", classes)
 	}
-}
-
-// childMain is the node process that the crash test kills.
-func childMain() {
-	kind := onex.Kind(os.Getenv("ONEX_TEST_CHILD"))
-	onex.Main(echo(kind, os.Getenv("ONEX_TEST_NODE"), engine.RetryPolicy{}, succeed))
 }

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"iter"
 	"net"
 	"net/http"
 	"net/url"
@@ -23,7 +24,6 @@ import (
 
 	"github.com/omninode-ai/omninode/internal/provision"
 	"github.com/omninode-ai/omninode/onex"
-	"github.com/omninode-ai/omninode/onex/engine"
 	"github.com/omninode-ai/omninode/onex/event"
 	"github.com/omninode-ai/omninode/onex/onextest/embedded"
 )
@@ -255,27 +255,44 @@ func (f *fixture) topic(topics ...string) {
 	}
 }
 
+// stream yields the committed records of topics as they come; after a minute without one it ends.
+func (f *fixture) stream(ctx context.Context, topics ...string) iter.Seq[*kgo.Record] {
+	f.t.Helper()
+	return func(yield func(*kgo.Record) bool) {
+		client, err := kgo.NewClient(kgo.SeedBrokers(strings.Split(shared.brokers, ",")...), kgo.ConsumeTopics(topics...),
+			kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.FetchMaxWait(100*time.Millisecond), kgo.MetadataMinAge(100*time.Millisecond))
+		if err != nil {
+			f.t.Error(err)
+			return
+		}
+		defer client.Close()
+		for {
+			bounded, cancel := context.WithTimeout(ctx, time.Minute)
+			records := client.PollFetches(bounded).Records()
+			cancel()
+			if len(records) == 0 {
+				return
+			}
+			for _, r := range records {
+				if !yield(r) {
+					return
+				}
+			}
+		}
+	}
+}
+
 // collect reads topics until there are n committed records, then makes sure that no more come.
 func (f *fixture) collect(n int, topics ...string) []*kgo.Record {
 	f.t.Helper()
-	client, err := kgo.NewClient(kgo.SeedBrokers(strings.Split(shared.brokers, ",")...), kgo.ConsumeTopics(topics...),
-		kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.FetchMaxWait(100*time.Millisecond), kgo.MetadataMinAge(100*time.Millisecond))
-	if err != nil {
-		f.t.Fatal(err)
-	}
-	defer client.Close()
-	var records []*kgo.Record
-	ctx, cancel := context.WithTimeout(f.t.Context(), 60*time.Second)
+	ctx, cancel := context.WithCancel(f.t.Context())
 	defer cancel()
-	for len(records) < n && ctx.Err() == nil {
-		records = append(records, client.PollFetches(ctx).Records()...)
+	var records []*kgo.Record
+	for r := range f.stream(ctx, topics...) {
+		if records = append(records, r); len(records) == n {
+			time.AfterFunc(300*time.Millisecond, cancel)
+		}
 	}
-	if len(records) < n {
-		f.t.Fatalf("%v: got %d records, want %d", topics, len(records), n)
-	}
-	quiet, stop := context.WithTimeout(ctx, 300*time.Millisecond)
-	defer stop()
-	records = append(records, client.PollFetches(quiet).Records()...)
 	if len(records) != n {
 		f.t.Fatalf("%v: got %d records, want %d", topics, len(records), n)
 	}
@@ -345,5 +362,3 @@ func ref(node, name string) event.Ref { return event.Ref{Node: node, Name: name,
 func topicOf(class event.Class, r event.Ref) string {
 	return event.Topic{Class: class, Ref: r}.String()
 }
-
-var _ = engine.Handled
