@@ -50,6 +50,13 @@ func (m *Omninode) listCases(ctx context.Context) (string, error) {
 // execute runs the steps. What goes wrong is kept in the run's report and failure.
 func (r *run) execute(ctx context.Context) {
 	defer r.stop(ctx)
+	r.steps(ctx)
+	if r.failure != nil {
+		r.failure = r.diagnose(ctx, r.failure)
+	}
+}
+
+func (r *run) steps(ctx context.Context) {
 	if r.prepare(ctx) != nil {
 		return
 	}
@@ -62,9 +69,6 @@ func (r *run) execute(ctx context.Context) {
 	}
 	if r.stopNodes(ctx) == nil && r.failure == nil {
 		r.scenarios(ctx, "stopped")
-	}
-	if r.failure != nil {
-		r.failure = r.diagnose(ctx, r.failure)
 	}
 }
 

@@ -78,7 +78,7 @@ func (r *run) keep(ctx context.Context, text string) error {
 		WithMountedDirectory("/files", files).
 		WithMountedCache(logsDir, logs()).
 		WithMountedCache(reportDir, lastReport()).
-		WithEnvVariable("OMNINODE_RUN", r.id).
+		WithEnvVariable("OMNINODE_EXEC", r.id).
 		WithExec([]string{"sh", "-c", script, reportDir, logsDir + "/" + r.id}).
 		Sync(ctx)
 	return err

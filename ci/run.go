@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/omninode-ai/omninode/ci/internal/dagger"
@@ -14,7 +15,8 @@ import (
 // run is one run of the pipeline: its services, its secrets and what became of it.
 type run struct {
 	m     *Omninode
-	id    string // unlike any other run's; an exec that carries it is never answered from a cache
+	id    string // unlike any other run's
+	execs atomic.Int64
 	start time.Time
 	nodes []string
 	keys  *keys
@@ -46,9 +48,10 @@ func (m *Omninode) newRun(ctx context.Context) (*run, error) {
 	}, nil
 }
 
-// tool is a container with the command, for an exec that must really run.
+// tool is a container with the command for one exec that must really run: it is unlike any other of
+// this run and of all others, so that no cache has its answer.
 func (r *run) tool() *dagger.Container {
-	return r.m.tool().WithEnvVariable("OMNINODE_RUN", r.id)
+	return r.m.tool().WithEnvVariable("OMNINODE_EXEC", fmt.Sprintf("%s-%d", r.id, r.execs.Add(1)))
 }
 
 // startBackends starts the services without waiting for them to be ready.
@@ -92,15 +95,16 @@ func (r *run) probe(ctx context.Context, b *backend, timeout string) error {
 		address = "env:DATABASE_URL"
 		c = c.WithSecretVariable("DATABASE_URL", r.keys.databaseURL)
 	}
-	_, err := c.WithEnvVariable("TIMEOUT", timeout). // another exec than with another timeout
-								WithExec([]string{"omninode", "probe", b.name, address, "--timeout", timeout}).
-								Sync(ctx)
+	_, err := c.WithExec([]string{"omninode", "probe", b.name, address, "--timeout", timeout}).Sync(ctx)
 	return err
 }
 
 // diagnose looks for a backend that is gone and, if there is one, makes it the culprit of a failure
 // that was seen elsewhere.
 func (r *run) diagnose(ctx context.Context, f *report.Failure) *report.Failure {
+	if f.Service == "build" || r.stack.named(f.Service) != nil {
+		return f
+	}
 	backends := r.stack.all()
 	errs := make([]error, len(backends))
 	var probes []func() error
