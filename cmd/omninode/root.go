@@ -60,7 +60,7 @@ func newRootCommand(a *app) *cobra.Command {
 	group(root, groupRun, newE2ECommand(a), newDevCommand(a), newMigrateCommand(a), newSeedCommand(a), newDoctorCommand(a))
 	group(root, groupShip, newDeployCommand(a))
 	root.AddCommand(newVersionCommand(a))
-	root.AddCommand(newProbeCommand(a), newCaptureCommand(a), newForwardCommand(a)) // for the pipeline
+	root.AddCommand(newProbeCommand(a), newCaptureCommand(a), newForwardCommand(a), newPackCommand(a)) // for the pipeline
 	return root
 }
 
