@@ -6,7 +6,6 @@ import (
 	"io"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
@@ -71,23 +70,28 @@ func (s *site) checkMachine(ctx context.Context, p plan) error {
 		err := fmt.Errorf("airgap installs packages and starts dockerd: it must be root, not uid %d", os.Geteuid())
 		return &remedied{err: err, next: "sudo -E env PATH=\"$PATH\" " + self + " up"}
 	}
+	free, err := freeDisk(s.cache.root)
+	if err != nil {
+		return err
+	}
+	return p.missing(ctx).checkDisk(free, s.cache.root)
+}
+
+// checkDisk compares what is free with what the steps take.
+func (p plan) checkDisk(free int64, dir string) error {
 	var need int64
 	var names []string
-	for _, st := range p.missing(ctx) {
+	for _, st := range p {
 		if st.disk > 0 {
 			need += st.disk
 			names = append(names, st.name)
 		}
 	}
-	free, err := freeDisk(s.cache.root)
-	if err != nil {
-		return err
-	}
 	if free >= need {
 		return nil
 	}
-	err = fmt.Errorf("%s are free at %s, %s are needed for: %s", bytesText(free),
-		filepath.Dir(s.cache.root), bytesText(need), strings.Join(names, ", "))
+	err := fmt.Errorf("%s are free at %s, %s are needed for: %s",
+		bytesText(free), dir, bytesText(need), strings.Join(names, ", "))
 	return &remedied{err: err, next: "free " + bytesText(need-free) + ", then " + self + " up"}
 }
 

@@ -131,6 +131,25 @@ func TestOurDockerdIsRecognised(t *testing.T) {
 	}
 }
 
+func TestCheckDisk(t *testing.T) {
+	t.Parallel()
+	p := plan{{name: "compile dagger", disk: 5 * gib}, {name: "dockerd"}, {name: "engine", disk: 3 * gib}}
+	if err := p.checkDisk(8*gib, "/cache"); err != nil {
+		t.Errorf("checkDisk() with just enough = %v", err)
+	}
+	err := p.checkDisk(6*gib, "/cache")
+	remedy, ok := errors.AsType[*remedied](err)
+	if !ok {
+		t.Fatalf("checkDisk() = %v, want an error with a remedy", err)
+	}
+	if want := "6.0 GiB are free at /cache, 8.0 GiB are needed for: compile dagger, engine"; err.Error() != want {
+		t.Errorf("checkDisk() = %q, want %q", err, want)
+	}
+	if !strings.HasPrefix(remedy.next, "free 2.0 GiB") {
+		t.Errorf("the remedy is %q", remedy.next)
+	}
+}
+
 func TestMirrorManifest(t *testing.T) {
 	t.Parallel()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
