@@ -57,7 +57,7 @@ func TestOneNodeIsAPartOfTheFleet(t *testing.T) {
 	t.Parallel()
 	fleet := parse(t, shopContracts(t))
 	all := generate(t, fleet)
-	files, err := codegen.Generate(t.Context(), fleet.Contract("checkout"), options)
+	files, err := codegen.Generate(t.Context(), fleet.Contract("checkout"), options())
 	if err != nil || len(files) != 8 {
 		t.Fatalf("checkout has %d files, error %v; want 8", len(files), err)
 	}
@@ -72,8 +72,14 @@ func TestOptions(t *testing.T) {
 	t.Parallel()
 	fleet := parse(t, shopContracts(t))
 	for _, o := range []codegen.Options{
-		{}, {Module: "../x"}, {Module: "a b"}, {Module: "x\"\nimport \"os"}, {Module: "example.com/x", Dir: "../y"},
-		{Module: "example.com/x", Dir: "/y"}, {Module: "example.com/x", Dir: "y\"z"}, {Module: "example.com/x;"},
+		{},
+		{Module: "../x"},
+		{Module: "a b"},
+		{Module: "x\"\nimport \"os"},
+		{Module: "example.com/x", Dir: "../y"},
+		{Module: "example.com/x", Dir: "/y"},
+		{Module: "example.com/x", Dir: "y\"z"},
+		{Module: "example.com/x;"},
 	} {
 		if _, err := codegen.GenerateFleet(t.Context(), fleet, o); err == nil {
 			t.Errorf("options %+v are accepted", o)

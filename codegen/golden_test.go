@@ -17,7 +17,7 @@ import (
 var update = flag.Bool("update", false, "rewrite the golden files")
 
 // options are those of a module of somebody else.
-var options = codegen.Options{Module: "example.com/fleet"}
+func options() codegen.Options { return codegen.Options{Module: "example.com/fleet"} }
 
 // TestGolden holds the generator to testdata/golden: contracts in, files out.
 func TestGolden(t *testing.T) {
@@ -85,7 +85,7 @@ func parse(t *testing.T, files map[string][]byte) *contract.Fleet {
 
 func generate(t testing.TB, fleet *contract.Fleet) []codegen.File {
 	t.Helper()
-	files, err := codegen.GenerateFleet(t.Context(), fleet, options)
+	files, err := codegen.GenerateFleet(t.Context(), fleet, options())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -62,7 +62,7 @@ func shapes(t *testing.T, text string) []string {
 	for _, c := range fleet.Contracts {
 		deface(c, text)
 	}
-	files, err := codegen.GenerateFleet(t.Context(), fleet, options)
+	files, err := codegen.GenerateFleet(t.Context(), fleet, options())
 	if err != nil {
 		t.Fatalf("text %q: %v", text, err)
 	}
@@ -163,7 +163,7 @@ func TestHostileNames(t *testing.T) {
 		} {
 			c := parse(t, goldenContracts(t, "every-key")).Contract("stock-keeper")
 			set(c)
-			if files, err := codegen.Generate(t.Context(), c, options); err == nil {
+			if files, err := codegen.Generate(t.Context(), c, options()); err == nil {
 				t.Errorf("%s %q is accepted: %d files", place, bad, len(files))
 			}
 		}
@@ -183,7 +183,7 @@ func TestCollisions(t *testing.T) {
 	} {
 		c := parse(t, goldenContracts(t, "every-key")).Contract("stock-keeper")
 		set(c)
-		if _, err := codegen.Generate(t.Context(), c, options); err == nil {
+		if _, err := codegen.Generate(t.Context(), c, options()); err == nil {
 			t.Errorf("a name that collides with %s is accepted", name)
 		}
 	}

@@ -82,7 +82,7 @@ func newModule(t *testing.T) module {
 	}
 	m := module{t, t.TempDir()}
 	goMod := read(t, filepath.Join(own, "go.mod"))
-	goMod = bytes.Replace(goMod, []byte("module github.com/omninode-ai/omninode"), []byte("module "+options.Module), 1)
+	goMod = bytes.Replace(goMod, []byte("module github.com/omninode-ai/omninode"), []byte("module "+options().Module), 1)
 	goMod = fmt.Appendf(goMod, "\nrequire github.com/omninode-ai/omninode v0.0.0\n\nreplace github.com/omninode-ai/omninode => %s\n", own)
 	m.write("go.mod", goMod)
 	m.write("go.sum", read(t, filepath.Join(own, "go.sum")))
@@ -99,7 +99,7 @@ func (m module) generate(dir string, contracts map[string][]byte) {
 	if err != nil {
 		m.t.Fatal(err)
 	}
-	files, err := codegen.GenerateFleet(m.t.Context(), fleet, codegen.Options{Module: options.Module, Dir: dir})
+	files, err := codegen.GenerateFleet(m.t.Context(), fleet, codegen.Options{Module: options().Module, Dir: dir})
 	if err != nil {
 		m.t.Fatal(err)
 	}

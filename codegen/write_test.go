@@ -206,8 +206,10 @@ func TestCheck(t *testing.T) {
 		scaffold("a/handler.go", "theirs"), scaffold("a/wire.go", ""),
 	})
 	want := []codegen.Difference{
-		{Path: "a/hand.gen.go", State: codegen.Foreign}, {Path: "a/new.gen.go", State: codegen.Missing},
-		{Path: "a/old.gen.go", State: codegen.Differs}, {Path: "a/stale.gen.go", State: codegen.Stale},
+		{Path: "a/hand.gen.go", State: codegen.Foreign},
+		{Path: "a/new.gen.go", State: codegen.Missing},
+		{Path: "a/old.gen.go", State: codegen.Differs},
+		{Path: "a/stale.gen.go", State: codegen.Stale},
 		{Path: "a/wire.go", State: codegen.Missing},
 	}
 	if err != nil || !slices.Equal(got, want) {

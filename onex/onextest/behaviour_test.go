@@ -61,24 +61,22 @@ func expectFault(t *testing.T, c Case, want string) {
 	}
 }
 
-var (
-	ask    = ref("calc/ask.v1")
-	answer = ref("calc/answer.v1")
-	secret = ref("calc/secret.v1")
-)
+func ask() event.Ref    { return ref("calc/ask.v1") }
+func answer() event.Ref { return ref("calc/answer.v1") }
+func secret() event.Ref { return ref("calc/secret.v1") }
 
 // calc is a compute node whose handler is h.
 func calc(h func(in onex.Input[thing], out *onex.Emissions) error) Case {
 	return Case{
 		Node: onex.Node{
 			Name: "calc", Kind: onex.Compute,
-			Inputs: []engine.Input{{Type: ask, Class: event.Command, Emits: []event.Ref{answer}}},
+			Inputs: []engine.Input{{Type: ask(), Class: event.Command, Emits: []event.Ref{answer()}}},
 		},
-		Routes: onex.Routes{ask: onex.Handle(decodeThing, func(_ context.Context, in onex.Input[thing], out *onex.Emissions) error {
+		Routes: onex.Routes{ask(): onex.Handle(decodeThing, func(_ context.Context, in onex.Input[thing], out *onex.Emissions) error {
 			return h(in, out)
 		})},
-		Examples: map[event.Ref][]byte{ask: []byte(`{"id":"a","n":1}`)},
-		Keys:     map[event.Ref]string{ask: "id", answer: "id"},
+		Examples: map[event.Ref][]byte{ask(): []byte(`{"id":"a","n":1}`)},
+		Keys:     map[event.Ref]string{ask(): "id", answer(): "id"},
 	}
 }
 
@@ -89,34 +87,34 @@ func TestCompute(t *testing.T) {
 		want   string
 	}{
 		"good": {func(in onex.Input[thing], out *onex.Emissions) error {
-			out.Add(event.Event, answer, in.Data.ID, in.Data)
+			out.Add(event.Event, answer(), in.Data.ID, in.Data)
 			return nil
 		}, ""},
 		"error": {func(onex.Input[thing], *onex.Emissions) error { return errors.New("no") }, "calc/ask.v1/valid: handler of calc/ask.v1 failed on a valid input: no"},
-		"panic": {func(onex.Input[thing], *onex.Emissions) error { panic("oh") }, "panicked: oh"},
+		"panic": {func(onex.Input[thing], *onex.Emissions) error { return []error{}[1:][0] }, "panicked: runtime error"},
 		"schema": {func(_ onex.Input[thing], out *onex.Emissions) error {
-			out.Add(event.Event, answer, "a", thing{"a", -1})
+			out.Add(event.Event, answer(), "a", thing{"a", -1})
 			return nil
 		}, "broke a schema"},
 		"random": {func(_ onex.Input[thing], out *onex.Emissions) error {
-			out.Add(event.Event, answer, "a", thing{"a", rand.Int64()})
+			out.Add(event.Event, answer(), "a", thing{"a", rand.Int64()})
 			return nil
 		}, "is not deterministic"},
 		"every other time": {alternating(), "is not deterministic"},
 		"key": {func(_ onex.Input[thing], out *onex.Emissions) error {
-			out.Add(event.Event, answer, "b", thing{"b", 1})
+			out.Add(event.Event, answer(), "b", thing{"b", 1})
 			return nil
 		}, `with another key: id is "b", want "a"`},
 		"empty key": {func(_ onex.Input[thing], out *onex.Emissions) error {
-			out.Add(event.Event, answer, "", thing{})
+			out.Add(event.Event, answer(), "", thing{})
 			return nil
 		}, "empty key"},
 		"undeclared": {func(_ onex.Input[thing], out *onex.Emissions) error {
-			out.Add(event.Event, secret, "a", thing{})
+			out.Add(event.Event, secret(), "a", thing{})
 			return nil
 		}, "calc/secret.v1 is not declared"},
 		"curious": {func(in onex.Input[thing], out *onex.Emissions) error {
-			out.Add(event.Event, answer, "a", thing{"a", int64(len(in.Event.Data))})
+			out.Add(event.Event, answer(), "a", thing{"a", int64(len(in.Event.Data))})
 			return nil
 		}, "an unknown field changed what is emitted"},
 	} {
@@ -132,7 +130,7 @@ func alternating() func(onex.Input[thing], *onex.Emissions) error {
 	calls := 0
 	return func(_ onex.Input[thing], out *onex.Emissions) error {
 		if calls++; calls%2 == 0 {
-			out.Add(event.Event, answer, "a", thing{"a", 1})
+			out.Add(event.Event, answer(), "a", thing{"a", 1})
 		}
 		return nil
 	}
@@ -142,12 +140,12 @@ func TestIncompleteCase(t *testing.T) {
 	t.Parallel()
 	for want, spoil := range map[string]func(c *Case){
 		"has 1 inputs but 0 routes": func(c *Case) { c.Routes = nil },
-		"has no route":              func(c *Case) { c.Routes = onex.Routes{secret: nil} },
+		"has no route":              func(c *Case) { c.Routes = onex.Routes{secret(): nil} },
 		"has no example":            func(c *Case) { c.Examples = nil },
 		"has no key property":       func(c *Case) { c.Keys = nil },
 		"is declared twice": func(c *Case) {
 			c.Node.Inputs = append(c.Node.Inputs, c.Node.Inputs[0])
-			c.Routes[secret] = c.Routes[ask]
+			c.Routes[secret()] = c.Routes[ask()]
 		},
 	} {
 		c := calc(func(onex.Input[thing], *onex.Emissions) error { return nil })
@@ -186,8 +184,10 @@ func TestReducer(t *testing.T) {
 		want   string
 	}{
 		"good": {keep, nil, ""},
-		"bad state": {func(onex.Input[thing], thing) (thing, error) { return thing{N: -1}, nil }, nil,
-			"lamp/on.v1/off/valid: handler of lamp/on.v1 broke a schema"},
+		"bad state": {
+			func(onex.Input[thing], thing) (thing, error) { return thing{N: -1}, nil }, nil,
+			"lamp/on.v1/off/valid: handler of lamp/on.v1 broke a schema",
+		},
 		"fails later": {func(in onex.Input[thing], _ thing) (thing, error) {
 			if in.From == "on" {
 				return thing{}, errors.New("too late")
@@ -219,8 +219,10 @@ func trip(b onex.Builders) Case {
 		Start: ref("trip/start.v1"),
 		Steps: []onex.Step{
 			{Name: "car", Send: ref("cars/book.v1"), Success: []event.Ref{ref("cars/booked.v1")}, Undo: ref("cars/cancel.v1")},
-			{Name: "room", After: []string{"car"}, Send: ref("rooms/book.v1"), Success: []event.Ref{ref("rooms/booked.v1")},
-				Failure: []event.Ref{ref("rooms/full.v1")}, Undo: ref("rooms/cancel.v1"), Timeout: time.Minute},
+			{
+				Name: "room", After: []string{"car"}, Send: ref("rooms/book.v1"), Success: []event.Ref{ref("rooms/booked.v1")},
+				Failure: []event.Ref{ref("rooms/full.v1")}, Undo: ref("rooms/cancel.v1"), Timeout: time.Minute,
+			},
 			{Name: "sun", After: []string{"room"}, Success: []event.Ref{ref("sky/sunny.v1")}, Failure: []event.Ref{ref("sky/rainy.v1")}},
 		},
 		Completed: ref("trip/done.v1"), Failed: ref("trip/lost.v1"),
@@ -298,7 +300,7 @@ func TestBehaviourRuns(t *testing.T) {
 	calls := 0
 	Behaviour(t, calc(func(in onex.Input[thing], out *onex.Emissions) error {
 		calls++
-		out.Add(event.Event, answer, in.Data.ID, in.Data)
+		out.Add(event.Event, answer(), in.Data.ID, in.Data)
 		return nil
 	}))
 	if calls == 0 {

@@ -244,12 +244,12 @@ func FuzzDecode(f *testing.F) {
 	})
 }
 
-var order = []byte(`{"id":"abcd","items":[{"count":1},{"count":2,"gift":true},{"count":3}],"note":"hello","tags":["red","green"],"total":9.25}`)
+const order = `{"id":"abcd","items":[{"count":1},{"count":2,"gift":true},{"count":3}],"note":"hello","tags":["red","green"],"total":9.25}`
 
 func BenchmarkDecode(b *testing.B) {
 	b.SetBytes(int64(len(order)))
 	for b.Loop() {
-		if _, err := decodeBasket(order); err != nil {
+		if _, err := decodeBasket([]byte(order)); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -260,7 +260,7 @@ func BenchmarkStandard(b *testing.B) {
 	b.SetBytes(int64(len(order)))
 	for b.Loop() {
 		var v basket
-		if err := json.Unmarshal(order, &v); err != nil {
+		if err := json.Unmarshal([]byte(order), &v); err != nil {
 			b.Fatal(err)
 		}
 	}
