@@ -36,12 +36,12 @@ func newDeployCommand(a *app) *cobra.Command {
 		Long: "deploy derives Kubernetes manifests from the contracts, the digests of the images and the values in\n" +
 			"env/<environment>/kubernetes.yaml, checks them strictly and writes them beside a plan that says what\n" +
 			"would change. It plans only: this version applies nothing, kubectl does.",
-		Example: "  omninode deploy --env prod --images out/images.json",
+		Example: "  omninode deploy --env prod --images out/images/images.json",
 		Args:    cobra.NoArgs,
 		RunE:    func(c *cobra.Command, _ []string) error { return a.deploy(c, d) },
 	}
 	c.Flags().StringVar(&d.env, "env", "", "dev or prod (required)")
-	c.Flags().StringVar(&d.images, "images", filepath.Join("out", "images.json"), "digests of the images, as the pipeline's build writes them")
+	c.Flags().StringVar(&d.images, "images", filepath.Join("out", "images", "images.json"), "digests of the images, as the pipeline's build writes them")
 	c.Flags().StringVar(&d.values, "values", "", "where and how the nodes run (default env/<environment>/kubernetes.yaml)")
 	c.Flags().StringVar(&d.out, "out", "", "folder to write to (default out/deploy/<environment>)")
 	c.Flags().BoolVar(&d.apply, "apply", false, "apply the plan (not available in this version)")
@@ -87,7 +87,7 @@ func (a *app) renderDeployment(env string, d deployment) (*manifest.Deployment, 
 	if err != nil {
 		return nil, err
 	}
-	images, err := parseFile(d.images, manifest.ParseImages, "build the images first: dagger call build, or name the file with --images")
+	images, err := parseFile(d.images, manifest.ParseImages, "dagger call build -o out/images, or name the file with --images")
 	if err != nil {
 		return nil, err
 	}
@@ -130,7 +130,7 @@ func (a *app) writeDeployment(env, out string, d *manifest.Deployment) error {
 	if err != nil {
 		return err
 	}
-	plan := manifest.Plan(d, manifest.PlanOptions{Environment: env, Out: out, Previous: previous, Migrations: names})
+	plan := manifest.Plan(d, manifest.PlanOptions{Environment: env, Previous: previous, Migrations: names})
 	if err := manifest.Write(out, d.Files, plan); err != nil {
 		return unwritable(out, err)
 	}

@@ -88,7 +88,11 @@ func (a *app) migrate(ctx context.Context, url string, d provision.Direction, as
 	for _, n := range provision.Nodes(fleet) {
 		nodes = append(nodes, n.Name)
 	}
-	report, err := provision.Migrate(ctx, provision.MigrateConfig{AdminURL: url, Nodes: nodes, Direction: d})
+	dial, err := a.dialer()
+	if err != nil {
+		return err
+	}
+	report, err := provision.Migrate(ctx, provision.MigrateConfig{AdminURL: url, Nodes: nodes, Direction: d, Dial: dial})
 	if err != nil {
 		return databaseFailure(codeMigrate, err)
 	}

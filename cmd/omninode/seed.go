@@ -90,8 +90,12 @@ func (a *app) seedConfig(s seeding) (provision.SeedConfig, error) {
 	if err != nil {
 		return provision.SeedConfig{}, err
 	}
+	dial, err := a.dialer()
+	if err != nil {
+		return provision.SeedConfig{}, err
+	}
 	c := provision.SeedConfig{
-		AdminURL: url, NodeDatabaseAddr: s.nodeDatabase, Nodes: provision.Nodes(fleet),
+		AdminURL: url, NodeDatabaseAddr: s.nodeDatabase, Nodes: provision.Nodes(fleet), Dial: dial,
 		Lookup: a.env, Generate: s.generate, Rotate: s.rotate,
 	}
 	return a.secretStore(c, s)
@@ -110,7 +114,7 @@ func (a *app) secretStore(c provision.SeedConfig, s seeding) (provision.SeedConf
 		if token == "" {
 			return c, mistake(codeNoStore, fmt.Errorf("VAULT_ADDR is %s, but VAULT_TOKEN is not set", address), "export VAULT_TOKEN=… with a token that may write policies")
 		}
-		c.Vault = &provision.VaultTarget{Address: address, Token: config.NewSecret(token), Out: s.out, WrapTTL: s.wrapTTL}
+		c.Vault = &provision.VaultTarget{Address: address, Token: config.NewSecret(token), Out: s.out, WrapTTL: s.wrapTTL, Dial: c.Dial}
 	case file != "":
 		c.SecretsFile = file
 	default:

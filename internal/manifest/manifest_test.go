@@ -94,7 +94,7 @@ func TestPlanGolden(t *testing.T) {
 	in.Images.Images[1].Digest = "sha256:" + strings.Repeat("c", 64)
 	after := render(t, in)
 	golden(t, "plan.md", Plan(after, PlanOptions{
-		Environment: "production", Out: "out", Previous: previous, Migrations: []string{"schema omninode: 00001_first"},
+		Environment: "production", Previous: previous, Migrations: []string{"schema omninode: 00001_first"},
 	}))
 }
 

@@ -13,7 +13,6 @@ import (
 // PlanOptions is what a plan says beyond the deployment itself.
 type PlanOptions struct {
 	Environment string
-	Out         string // output folder, for the commands at the end
 	Previous    Previous
 	Migrations  []string // names of the migrations that have to be applied before
 }
@@ -28,7 +27,7 @@ func Plan(d *Deployment, o PlanOptions) []byte {
 	planSecrets(&b, d)
 	planTopics(&b, d)
 	planMigrations(&b, o)
-	planNext(&b, o)
+	planNext(&b)
 	return b.Bytes()
 }
 
@@ -127,8 +126,8 @@ func planMigrations(w io.Writer, o PlanOptions) {
 	}
 }
 
-func planNext(w io.Writer, o PlanOptions) {
-	fmt.Fprintf(w, "\n## Next\n\n```\nkubectl diff -f %[1]s/%[2]s\nkubectl apply -f %[1]s/%[2]s/namespace.yaml\nkubectl apply -f %[1]s/%[2]s\n```\n", o.Out, Folder)
+func planNext(w io.Writer) {
+	fmt.Fprintf(w, "\n## Next, in the folder of this plan\n\n```\nkubectl apply -f %[1]s/namespace.yaml\nkubectl diff -f %[1]s\nkubectl apply -f %[1]s\n```\n", Folder)
 }
 
 // bytesText renders a size in MiB.
