@@ -13,7 +13,7 @@ import (
 )
 
 func example() event.Envelope {
-	root := event.NewRoot("onex://test", event.MustRef("pricing/price-order.v1"), "order-1", []byte(`{"order_id":"1"}`), when)
+	root := event.NewRoot("onex://test", event.MustRef("pricing/price-order.v1"), "order-1", []byte(`{"order_id":"1"}`), when())
 	root.Subject, root.WorkflowID, root.StepID = "order 1", "wf", "price"
 	root.TraceParent, root.TraceState = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", "vendor=1"
 	return root

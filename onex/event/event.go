@@ -84,8 +84,11 @@ func DeriveID(cause, node string, t Ref, ordinal int) string {
 // Validate reports the first mandatory attribute that is missing or malformed.
 func (e Envelope) Validate() error {
 	for _, a := range []struct{ name, value string }{
-		{"id", e.ID}, {"source", e.Source}, {"correlationid", e.CorrelationID},
-		{"causationid", e.CausationID}, {"partitionkey", e.PartitionKey},
+		{"id", e.ID},
+		{"source", e.Source},
+		{"correlationid", e.CorrelationID},
+		{"causationid", e.CausationID},
+		{"partitionkey", e.PartitionKey},
 	} {
 		if a.value == "" {
 			return fmt.Errorf("envelope: attribute %q is missing", a.name)

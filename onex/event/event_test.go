@@ -9,11 +9,12 @@ import (
 	"github.com/omninode-ai/omninode/onex/event"
 )
 
-var when = time.Date(2026, 11, 23, 14, 30, 0, 123456789, time.UTC)
+// when is a time whose text needs every digit.
+func when() time.Time { return time.Date(2026, 11, 23, 14, 30, 0, 123456789, time.UTC) }
 
 func TestRootIsItsOwnCause(t *testing.T) {
 	t.Parallel()
-	r := event.NewRoot("onex://test", event.MustRef("a/b.v1"), "k", []byte(`{}`), when)
+	r := event.NewRoot("onex://test", event.MustRef("a/b.v1"), "k", []byte(`{}`), when())
 	if r.ID == "" || r.CorrelationID != r.ID || r.CausationID != r.ID {
 		t.Errorf("id %q, correlation %q, causation %q", r.ID, r.CorrelationID, r.CausationID)
 	}
@@ -24,11 +25,11 @@ func TestRootIsItsOwnCause(t *testing.T) {
 
 func TestEffectInheritsAndNamesItsCause(t *testing.T) {
 	t.Parallel()
-	root := event.NewRoot("onex://test", event.MustRef("a/b.v1"), "k", []byte(`{}`), when)
+	root := event.NewRoot("onex://test", event.MustRef("a/b.v1"), "k", []byte(`{}`), when())
 	root.WorkflowID, root.StepID = "checkout", "charge"
 	root.TraceParent, root.TraceState = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", "vendor=1"
-	cause := root.Effect("a", event.MustRef("a/c.v1"), 0, "k1", []byte(`{}`), when)
-	e := cause.Effect("pricing", event.MustRef("pricing/done.v2"), 0, "k2", []byte(`{}`), when)
+	cause := root.Effect("a", event.MustRef("a/c.v1"), 0, "k1", []byte(`{}`), when())
+	e := cause.Effect("pricing", event.MustRef("pricing/done.v2"), 0, "k2", []byte(`{}`), when())
 	if e.CorrelationID != root.ID || e.CausationID != cause.ID {
 		t.Errorf("correlation %q, causation %q; want %q, %q", e.CorrelationID, e.CausationID, root.ID, cause.ID)
 	}
@@ -38,7 +39,7 @@ func TestEffectInheritsAndNamesItsCause(t *testing.T) {
 	if e.PartitionKey != "k2" || e.Source != "onex://pricing" || e.DataSchema != "onex://schemas/pricing/done.v2" {
 		t.Errorf("key %q, source %q, schema %q", e.PartitionKey, e.Source, e.DataSchema)
 	}
-	again := cause.Effect("pricing", event.MustRef("pricing/done.v2"), 0, "k2", []byte(`{}`), when.Add(time.Hour))
+	again := cause.Effect("pricing", event.MustRef("pricing/done.v2"), 0, "k2", []byte(`{}`), when().Add(time.Hour))
 	if again.ID != e.ID {
 		t.Errorf("a second attempt has id %q, the first had %q", again.ID, e.ID)
 	}
