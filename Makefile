@@ -51,8 +51,8 @@ lint: ## format check and linters, including the direction of dependencies
 	@$(LINT) run ./...
 
 .PHONY: bench
-bench: ## benchmarks, without tests
-	@go test -run '^$$' -bench . -benchmem ./... | { grep -v -e 'no test files' -e '^PASS$$' || true; }
+bench: build ## measure the figures of docs/FIGURES.md (CASE=generate,image,node,e2e,dagger,airgap,pipeline)
+	@go run ./e2e/bench $(if $(CASE),-case $(CASE))
 
 .PHONY: fuzz
 fuzz: ## fuzz every fuzz target for FUZZ (5s) each

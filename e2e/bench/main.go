@@ -1,0 +1,146 @@
+// Command bench measures the figures of docs/FIGURES.md and prints each with its spread and, beside
+// it, a reference measured in the same run. It judges nothing: a figure is compared with its target
+// by a person, because times on a shared machine are no test.
+//
+//	make bench                  every case
+//	make bench CASE=node,image  some of them
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// bench is one run: where it writes and where the repository is.
+type bench struct {
+	out  io.Writer
+	root string // of the repository
+	temp string // removed at the end
+}
+
+// measure is one case.
+type measure struct {
+	name string
+	doc  string
+	run  func(b *bench, ctx context.Context) error
+}
+
+func measures() []measure {
+	return []measure{
+		{"generate", "the code of the whole fleet, in memory, beside go/format on the same bytes", (*bench).generate},
+		{"image", "size of each node's program: all an image holds but certificates", (*bench).image},
+		{"node", "a process from its start to ready, beside an empty static program", (*bench).node},
+		{"e2e", "omninode e2e --on embedded, warm", (*bench).e2e},
+		{"dagger", "a trivial dagger call, warm; needs the engine of make pipeline", (*bench).dagger},
+		{"airgap", "ci/airgap up when everything is there", (*bench).airgap},
+		{"pipeline", "make pipeline, warm, without a change", (*bench).pipeline},
+	}
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx, os.Args[1:], os.Stdout); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, args []string, out io.Writer) error {
+	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
+	wanted := flags.String("case", "", "cases to run, comma-separated (default all); list prints them")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	if *wanted == "list" {
+		for _, m := range measures() {
+			fmt.Fprintf(out, "%-9s %s\n", m.name, m.doc)
+		}
+		return nil
+	}
+	chosen, err := choose(*wanted)
+	if err != nil {
+		return err
+	}
+	root, err := os.Getwd()
+	if err != nil {
+		return fmt.Errorf("find the repository: %w", err)
+	}
+	temp, err := os.MkdirTemp("", "omninode-bench-")
+	if err != nil {
+		return fmt.Errorf("make a folder to build in: %w", err)
+	}
+	defer func() { _ = os.RemoveAll(temp) }()
+	b := &bench{out: out, root: root, temp: temp}
+	b.machine()
+	for _, m := range chosen {
+		fmt.Fprintf(out, "\n%s: %s\n", m.name, m.doc)
+		if err := m.run(b, ctx); err != nil {
+			return fmt.Errorf("case %s: %w", m.name, err)
+		}
+	}
+	return nil
+}
+
+func choose(wanted string) ([]measure, error) {
+	all := measures()
+	if wanted == "" {
+		return all, nil
+	}
+	var chosen []measure
+	for _, name := range strings.Split(wanted, ",") {
+		i := slices.IndexFunc(all, func(m measure) bool { return m.name == name })
+		if i < 0 {
+			return nil, fmt.Errorf("no case %q; see: go run ./e2e/bench -case list", name)
+		}
+		chosen = append(chosen, all[i])
+	}
+	return chosen, nil
+}
+
+// spread prints a series of durations as median (least … most).
+func (b *bench) spread(what string, series []time.Duration) {
+	slices.Sort(series)
+	fmt.Fprintf(b.out, "  %-44s %10s  (%s … %s, n=%d)\n", what, round(series[len(series)/2]),
+		round(series[0]), round(series[len(series)-1]), len(series))
+}
+
+// bytes prints a size in MiB.
+func (b *bench) bytes(what string, n int64) {
+	fmt.Fprintf(b.out, "  %-44s %6.1f MiB\n", what, float64(n)/(1<<20))
+}
+
+func round(d time.Duration) time.Duration {
+	switch {
+	case d > 10*time.Second:
+		return d.Round(100 * time.Millisecond)
+	case d > time.Second:
+		return d.Round(10 * time.Millisecond)
+	case d > 10*time.Millisecond:
+		return d.Round(100 * time.Microsecond)
+	}
+	return d.Round(10 * time.Microsecond)
+}
+
+// repeat times f n times, after one run that does not count.
+func repeat(n int, f func() error) ([]time.Duration, error) {
+	var series []time.Duration
+	for i := range n + 1 {
+		start := time.Now()
+		if err := f(); err != nil {
+			return nil, err
+		}
+		if i > 0 {
+			series = append(series, time.Since(start))
+		}
+	}
+	return series, nil
+}
