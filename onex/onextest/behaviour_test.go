@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -65,18 +66,21 @@ func ask() event.Ref    { return ref("calc/ask.v1") }
 func answer() event.Ref { return ref("calc/answer.v1") }
 func secret() event.Ref { return ref("calc/secret.v1") }
 
+// counted has the key property n.
+func counted() event.Ref { return ref("calc/counted.v1") }
+
 // calc is a compute node whose handler is h.
 func calc(h func(in onex.Input[thing], out *onex.Emissions) error) Case {
 	return Case{
 		Node: onex.Node{
 			Name: "calc", Kind: onex.Compute,
-			Inputs: []engine.Input{{Type: ask(), Class: event.Command, Emits: []event.Ref{answer()}}},
+			Inputs: []engine.Input{{Type: ask(), Class: event.Command, Emits: []event.Ref{answer(), counted()}}},
 		},
 		Routes: onex.Routes{ask(): onex.Handle(decodeThing, func(_ context.Context, in onex.Input[thing], out *onex.Emissions) error {
 			return h(in, out)
 		})},
 		Examples: map[event.Ref][]byte{ask(): []byte(`{"id":"a","n":1}`)},
-		Keys:     map[event.Ref]string{ask(): "id", answer(): "id"},
+		Keys:     map[event.Ref]string{ask(): "id", answer(): "id", counted(): "n"},
 	}
 }
 
@@ -113,6 +117,15 @@ func TestCompute(t *testing.T) {
 			out.Add(event.Event, secret(), "a", thing{})
 			return nil
 		}, "calc/secret.v1 is not declared"},
+		"scribbles on its input": {func(in onex.Input[thing], out *onex.Emissions) error {
+			out.Add(event.Event, answer(), in.Data.ID, in.Data)
+			clear(in.Event.Data)
+			return nil
+		}, ""},
+		"another key property": {func(_ onex.Input[thing], out *onex.Emissions) error {
+			out.Add(event.Event, counted(), "1", thing{"a", 1})
+			return nil
+		}, ""},
 		"curious": {func(in onex.Input[thing], out *onex.Emissions) error {
 			out.Add(event.Event, answer(), "a", thing{"a", int64(len(in.Event.Data))})
 			return nil
@@ -200,6 +213,10 @@ func TestReducer(t *testing.T) {
 			}
 			return in.Data, nil
 		}, nil, ""},
+		"two ways": {keep, func(c *Case) {
+			m := c.Node.Machine
+			m.Transitions = append(m.Transitions, engine.Transition{Input: ref("lamp/on.v1"), From: []string{"off"}, To: "broken"})
+		}, "want state broken, got handled"},
 		"unreachable": {keep, func(c *Case) { c.Node.Machine.Transitions[1].From = []string{"nowhere"} }, "state nowhere cannot be reached"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -291,6 +308,19 @@ func TestOrchestrator(t *testing.T) {
 			tc.spoil(&b)
 			expectFault(t, trip(b), tc.want)
 		})
+	}
+}
+
+func TestEnds(t *testing.T) {
+	t.Parallel()
+	sent := []event.Envelope{{Type: ref("rooms/cancel.v1")}, {Type: ref("cars/cancel.v1")}, {Type: ref("trip/lost.v1")}}
+	undo := []event.Ref{ref("rooms/cancel.v1"), ref("cars/cancel.v1")}
+	if err := ends(sent, undo, ref("trip/lost.v1")); err != nil {
+		t.Error(err)
+	}
+	slices.Reverse(undo)
+	if ends(sent, undo, ref("trip/lost.v1")) == nil {
+		t.Error("steps that are undone in the order they succeeded pass")
 	}
 }
 
