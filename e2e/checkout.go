@@ -5,7 +5,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/omninode-ai/omninode/e2e/gateway"
 	"github.com/omninode-ai/omninode/onex/event"
@@ -173,8 +177,8 @@ func (c *checkout) expire(ctx context.Context) error {
 	return nil
 }
 
-// duplicateStart sends the same start twice at once and once more after the end. A healthy checkout
-// of the same key order then shows that the duplicates have been passed.
+// duplicateStart sends the same start twice at once, and after the end delivers its start and its
+// commands again and starts the same order anew.
 func duplicateStart(ctx context.Context, s *Stack) error {
 	c, err := s.newCheckout(goodCard)
 	if err != nil {
@@ -186,20 +190,36 @@ func duplicateStart(ctx context.Context, s *Stack) error {
 	if _, err := c.await(ctx, checkoutCompleted); err != nil {
 		return err
 	}
-	if err := c.send(ctx); err != nil {
-		return err
+	for _, ref := range []string{startCheckout, placeOrder, chargeCard} {
+		if err := c.redeliver(ctx, ref); err != nil {
+			return err
+		}
 	}
-	again, err := s.restart(ctx, c)
+	again, err := c.restart(ctx)
 	if err != nil {
 		return err
 	}
-	for _, ref := range []string{placeOrder, chargeCard, cardCharged, checkoutCompleted} {
-		if n := len(c.all(ref)); n != 1 {
-			return fmt.Errorf("%d times %s after a duplicate start, want one\n%s", n, ref, s.bus.chain(c.start.ID))
-		}
+	if err := c.onlyOnce(ctx); err != nil {
+		return err
 	}
 	if n := len(again.all(placeOrder)); n != 0 {
 		return fmt.Errorf("another start of a finished checkout placed %d orders, want none", n)
+	}
+	return nil
+}
+
+// onlyOnce wants no duplicate of what the nodes sent, no dead letter, and a gateway that was asked
+// once.
+func (c *checkout) onlyOnce(ctx context.Context) error {
+	bus := c.stack.bus
+	for _, ref := range []string{orderPlaced, orderPriced, cardCharged, orderReady, checkoutCompleted} {
+		if n := len(c.all(ref)); n != 1 {
+			return fmt.Errorf("%d times %s after duplicates, want one\n%s", n, ref, bus.chain(c.start.ID))
+		}
+	}
+	dead, _ := bus.find(func(m message) bool { return m.dead() && m.Event.CorrelationID == c.start.ID })
+	if len(dead) > 0 {
+		return fmt.Errorf("a duplicate was dead-lettered\n%s", bus.chain(c.start.ID))
 	}
 	charge, err := c.charge(ctx)
 	if err != nil {
@@ -211,25 +231,44 @@ func duplicateStart(ctx context.Context, s *Stack) error {
 	return nil
 }
 
+// redeliver produces a command of the checkout again, byte for byte, and waits until its receiver has
+// passed it.
+func (c *checkout) redeliver(ctx context.Context, ref string) error {
+	m, err := c.await(ctx, ref)
+	if err != nil {
+		return err
+	}
+	r, err := c.stack.bus.send(ctx, event.Topic{Class: event.Command, Ref: m.Event.Type}, m.Event)
+	if err != nil {
+		return err
+	}
+	return c.stack.passed(ctx, m.Event.Type.Node, r)
+}
+
 // restart starts a finished checkout again with a new envelope of the same order, and waits until
-// checkout's group has passed that record.
-func (s *Stack) restart(ctx context.Context, c *checkout) (*checkout, error) {
-	again := &checkout{stack: s, order: c.order}
+// checkout has passed it.
+func (c *checkout) restart(ctx context.Context) (*checkout, error) {
+	again := &checkout{stack: c.stack, order: c.order}
 	again.start = event.NewRoot("onex://e2e", c.start.Type, c.order, c.start.Data, time.Now())
-	topic := event.Topic{Class: event.Command, Ref: again.start.Type}
-	r, err := s.bus.send(ctx, topic, again.start)
+	r, err := c.stack.bus.send(ctx, event.Topic{Class: event.Command, Ref: again.start.Type}, again.start)
 	if err != nil {
 		return nil, err
 	}
-	return again, s.eventually(ctx, "checkout passes a duplicate start", func(ctx context.Context) error {
+	return again, c.stack.passed(ctx, again.start.Type.Node, r)
+}
+
+// passed waits until a node that keeps its offsets in Postgres is past a record.
+func (s *Stack) passed(ctx context.Context, node string, r *kgo.Record) error {
+	fence := pgx.Identifier{strings.ReplaceAll(node, "-", "_"), "fence"}.Sanitize()
+	return s.eventually(ctx, node+" passes a record", func(ctx context.Context) error {
 		var next int64
-		err := s.db.QueryRow(ctx, `SELECT next_off FROM checkout.fence WHERE topic = $1 AND partition = $2`,
-			topic.String(), r.Partition).Scan(&next)
+		err := s.db.QueryRow(ctx, `SELECT next_off FROM `+fence+` WHERE topic = $1 AND partition = $2 ORDER BY claimed_at DESC LIMIT 1`,
+			r.Topic, r.Partition).Scan(&next)
 		if err != nil {
-			return fmt.Errorf("read checkout's fence: %w", err)
+			return fmt.Errorf("read the fence of %s: %w", node, err)
 		}
 		if next <= r.Offset {
-			return fmt.Errorf("it is at offset %d of partition %d, want past %d", next, r.Partition, r.Offset)
+			return fmt.Errorf("it is at offset %d of %s[%d], want past %d", next, r.Topic, r.Partition, r.Offset)
 		}
 		return nil
 	})

@@ -38,7 +38,7 @@ func Scenarios() []Scenario {
 		{"checkout", "A checkout flows through all four nodes and back, in one chain of deterministic ids.", Running, checkoutCompletes},
 		{"declined-card", "A declined card cancels the order and fails the checkout; no money moves.", Running, cardDeclines},
 		{"late-charge", "A charge that succeeds after its checkout timed out is refunded.", Running, lateCharge},
-		{"duplicate-start", "Starting the same checkout again has no second effect.", Running, duplicateStart},
+		{"duplicate-start", "Delivering and starting the same checkout again has no second effect.", Running, duplicateStart},
 		{"poison", "What cannot be read is dead-lettered with class and origin; healthy traffic goes on.", Running, poison},
 		{"wrong-topic", "A message on the wrong topic is dead-lettered with both types named.", Running, wrongTopic},
 		{"registered", "Each node is in Consul with what its contract says, and passes.", Running, registered},

@@ -34,7 +34,7 @@ func (e *BuildError) Error() string {
 
 func (e *BuildError) Unwrap() error { return e.Err }
 
-// build compiles the command in the folder pkg of the module at root to a static program.
+// build compiles the command in the folder pkg of the module at root to a program.
 func build(ctx context.Context, root, pkg, to string) error {
 	abs, err := filepath.Abs(pkg)
 	if err != nil {
@@ -53,7 +53,7 @@ func build(ctx context.Context, root, pkg, to string) error {
 	defer func() { _ = os.RemoveAll(scratch) }()
 	cmd := exec.CommandContext(context.WithoutCancel(ctx), "go", "build", "-o", to, abs)
 	cmd.Dir = root
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOTMPDIR="+scratch)
+	cmd.Env = append(os.Environ(), "GOTMPDIR="+scratch) // as everything else is built: the cache is shared
 	p, err := process.Start(cmd, process.Config{})
 	if err != nil {
 		return fmt.Errorf("build the fleet: %w; is Go installed?", err)

@@ -13,12 +13,15 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"syscall"
 	"time"
 
 	"github.com/google/go-containerregistry/pkg/name"
+
+	"github.com/omninode-ai/omninode/internal/process"
 )
 
 // AirgapCommand is how a person runs the program that stands in for a container registry.
@@ -114,7 +117,7 @@ func (h Host) airgap(ctx context.Context, why string) (Engine, error) {
 	}
 	up := interruptible(ctx, program, "up")
 	up.Dir, up.Stdout, up.Stderr = source, h.Progress, h.Progress
-	if err := up.Run(); err != nil {
+	if err := runTied(up); err != nil {
 		return e, errors.Join(ctx.Err(), fmt.Errorf("%s up: %w; it can be run again at any time and continues", AirgapCommand, err))
 	}
 	if err := e.adopt(ctx, program, source, filepath.Join(h.Root, ".omninode", "images.lock")); err != nil {
@@ -177,7 +180,7 @@ func (h Host) Call(ctx context.Context, e Engine, args ...string) (string, error
 	var returned strings.Builder
 	cmd := interruptible(ctx, cli, append(all, args...)...)
 	cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr = h.Root, env, &returned, h.Log
-	err = cmd.Run()
+	err = runTied(cmd)
 	if ctx.Err() != nil {
 		err = ctx.Err()
 	}
@@ -190,6 +193,14 @@ func interruptible(ctx context.Context, program string, args ...string) *exec.Cm
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGINT) }
 	cmd.WaitDelay = stopGrace
 	return cmd
+}
+
+// runTied runs a command that is asked to stop when this process is killed.
+func runTied(cmd *exec.Cmd) error {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	process.Tie(cmd, syscall.SIGTERM)
+	return cmd.Run()
 }
 
 // lookIn finds a program in the PATH that env sets last.

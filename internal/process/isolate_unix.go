@@ -7,6 +7,9 @@ import (
 	"syscall"
 )
 
+// Tie cannot be had outside Linux.
+func Tie(*exec.Cmd, syscall.Signal) {}
+
 // isolate cannot tie the child's life to ours outside Linux.
 func isolate(cmd *exec.Cmd, _ syscall.Signal) {
 	if cmd.SysProcAttr == nil {
