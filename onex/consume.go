@@ -55,13 +55,13 @@ func (m *member) sessions(ctx context.Context, session func(ctx context.Context)
 		err := session(ctx)
 		switch {
 		case ctx.Err() != nil:
-			return nil
+			return nil //nolint:nilerr // told to stop
 		case errors.Is(err, kafka.ErrReplaced):
 			return m.replaced(err)
 		}
 		m.log.WarnContext(ctx, "consumer session ended, joining again", "err", err)
 		if backoff(ctx, try) != nil {
-			return nil
+			return nil //nolint:nilerr // told to stop
 		}
 	}
 }
@@ -70,6 +70,7 @@ func (m *member) sessions(ctx context.Context, session func(ctx context.Context)
 func (m *member) consume(ctx context.Context, c *claims) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
+	c.Reset()
 	watched := make(chan struct{})
 	go func() {
 		defer close(watched)

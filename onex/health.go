@@ -29,6 +29,7 @@ const (
 	partDatabase     = "database"
 	partRegistration = "registration"
 	partTopics       = "topics"
+	partBroker       = "broker"
 	partStop         = "stop"
 )
 

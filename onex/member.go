@@ -171,7 +171,7 @@ func (m *member) registration() (registry.Registration, registry.Facts) {
 	}, facts
 }
 
-// renew keeps the registration's lease until ctx ends. The error says that it was superseded.
+// renew keeps the registration's lease and looks after the backends until ctx ends. The error says that it was superseded.
 func (m *member) renew(ctx context.Context, epoch int64) error {
 	id := registry.ServiceID(m.node.Name, m.env.Instance)
 	ticker := time.NewTicker(renewInterval)
@@ -181,23 +181,30 @@ func (m *member) renew(ctx context.Context, epoch int64) error {
 		if err == nil {
 			err = m.measure(ctx)
 		}
-		switch {
-		case ctx.Err() != nil:
+		broker := m.kafka.Ping(ctx)
+		if ctx.Err() != nil {
 			return nil //nolint:nilerr // told to stop
-		case errors.Is(err, postgres.ErrSuperseded):
-			return m.replaced(err)
-		case err != nil:
-			if m.ready.set(m.node.Name, partDatabase, err.Error()) {
-				m.log.WarnContext(ctx, "database does not answer", "err", err)
-			}
-		default:
-			m.ready.set(m.node.Name, partDatabase, "")
 		}
+		if errors.Is(err, postgres.ErrSuperseded) {
+			return m.replaced(err)
+		}
+		m.answers(ctx, partDatabase, err)
+		m.answers(ctx, partBroker, broker)
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-ticker.C:
 		}
+	}
+}
+
+// answers makes the node ready or not by whether a backend answered.
+func (m *member) answers(ctx context.Context, part string, err error) {
+	switch {
+	case err == nil && m.ready.set(m.node.Name, part, ""):
+		m.log.InfoContext(ctx, "backend answers again", "part", part)
+	case err != nil && m.ready.set(m.node.Name, part, err.Error()):
+		m.log.WarnContext(ctx, "backend does not answer", "part", part, "err", err)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"strings"
 	"testing"
 	"time"
@@ -241,10 +242,7 @@ func TestStartRefuses(t *testing.T) {
 	node := echo(onex.Effect, f.name("effect"), engine.RetryPolicy{}, succeed)
 	good := f.env([]onex.Node{node}, "a")
 	with := func(key, value string) map[string]string {
-		env := map[string]string{}
-		for k, v := range good {
-			env[k] = v
-		}
+		env := maps.Clone(good)
 		if env[key] = value; value == "" {
 			delete(env, key)
 		}

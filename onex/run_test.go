@@ -131,8 +131,7 @@ func TestRetryKeepsOrder(t *testing.T) {
 		case in.Data.ID == "permanent":
 			return onex.Permanent(errors.New("useless"))
 		case in.Data.ID == "panic":
-			var nothing map[string]int
-			nothing["x"] = 1
+			_ = []int(nil)[in.Data.N]
 		}
 		return nil
 	}))

@@ -74,6 +74,14 @@ func (d *Dispatcher) lose(err error) {
 // Lost reports a worker that lost its lease: the consumer should join its group anew.
 func (d *Dispatcher) Lost() <-chan error { return d.lost }
 
+// Reset forgets what was lost in an earlier session. No partition may be claimed.
+func (d *Dispatcher) Reset() {
+	select {
+	case <-d.lost: //nolint:errcheck // it was reported when it mattered
+	default:
+	}
+}
+
 // Deliver hands fetched records to their partition's worker; those of a partition that is not
 // claimed are dropped.
 func (d *Dispatcher) Deliver(topic string, partition int32, records []engine.Record) {
@@ -206,7 +214,7 @@ func (d *Dispatcher) fire(ctx, work context.Context, now time.Time) error {
 	}
 	for _, f := range due {
 		if ctx.Err() != nil {
-			return nil
+			return nil //nolint:nilerr // told to stop
 		}
 		err := d.p.Process(work, &engine.Lease{}, d.p.Core.Fire(f))
 		if err != nil && !errors.Is(err, context.Canceled) {

@@ -60,7 +60,7 @@ func (w *worker) run(ctx context.Context) error {
 		}
 		idle, err := w.step(ctx)
 		if ctx.Err() != nil {
-			return nil //nolint:nilerr // stopped in the middle of a record, which is not committed
+			return nil // stopped in the middle of a record, which is not committed
 		}
 		if err != nil {
 			return err

@@ -118,7 +118,7 @@ func (s *session) topicIDs(ctx context.Context, offsets map[string]map[int32]kgo
 	req := kmsg.NewPtrMetadataRequest()
 	for topic := range offsets {
 		t := kmsg.NewMetadataRequestTopic()
-		t.Topic = kmsg.StringPtr(topic)
+		t.Topic = new(topic)
 		req.Topics = append(req.Topics, t)
 	}
 	ids := make(map[string][16]byte, len(offsets))
@@ -153,9 +153,9 @@ func (s *session) poll(ctx context.Context) error {
 		fetches := s.kgo.PollRecords(ctx, pollRecords)
 		if ctx.Err() != nil {
 			s.kgo.AllowRebalance()
-			return nil
+			return nil //nolint:nilerr // told to stop
 		}
-		err := s.client.failure(ctx, fetches)
+		failure := s.client.failure(ctx, fetches)
 		fetches.EachPartition(func(f kgo.FetchTopicPartition) {
 			if len(f.Records) == 0 {
 				return
@@ -168,8 +168,8 @@ func (s *session) poll(ctx context.Context) error {
 			s.partitions.Deliver(f.Topic, f.Partition, records, lag)
 		})
 		s.kgo.AllowRebalance()
-		if err != nil {
-			return err
+		if failure != nil {
+			return failure
 		}
 	}
 }

@@ -123,10 +123,13 @@ func sqlState(err error) string {
 
 const undefinedTable = "42P01"
 
-// collect reads all rows of a query.
-func collect[T any](ctx context.Context, q interface {
+// querier is a pool or a connection.
+type querier interface {
 	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
-}, scan pgx.RowToFunc[T], sql string, args ...any) ([]T, error) {
+}
+
+// collect reads all rows of a query.
+func collect[T any](ctx context.Context, q querier, scan pgx.RowToFunc[T], sql string, args ...any) ([]T, error) {
 	rows, err := q.Query(ctx, sql, args...)
 	if err != nil {
 		return nil, err

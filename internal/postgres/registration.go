@@ -33,8 +33,8 @@ func (s *Store) UpsertRegistration(ctx context.Context, r registry.Registration,
 	err = s.pool.QueryRow(ctx, query, r.ID, r.Service, s.instance, f.NodeType, f.Version, r.Address, r.Port,
 		texts(f.Capabilities), texts(f.EventsConsumed), texts(f.EventsEmitted), f.ContractSHA256, ttl).Scan(&epoch)
 	if sqlState(err) == undefinedTable {
-		want, _ := migrations.Latest(migrations.Fleet()) //nolint:errcheck // the embedded names were checked at start
-		return 0, &SchemaError{Schema: migrations.FleetSchema, Want: want}
+		want, err := migrations.Latest(migrations.Fleet())
+		return 0, errors.Join(err, &SchemaError{Schema: migrations.FleetSchema, Want: want})
 	}
 	if err != nil {
 		return 0, fmt.Errorf("write registration %s: %w", r.ID, err)
