@@ -200,9 +200,7 @@ func (m *modeler) inputs() {
 			in.IdempotencyKey = quote(h.IdempotencyKey)
 		}
 		in.Timeout = duration(h.Timeout)
-		if m.c.Kind == contract.Effect {
-			in.Retry = retry(h.Retry)
-		}
+		in.Retry = retry(h.Retry)
 		m.add(in)
 	}
 }
@@ -307,10 +305,10 @@ func duration(d time.Duration) string {
 	return fmt.Sprintf("time.Duration(%d)", d)
 }
 
-// retry returns the policy of an effect's input; the world fails now and then, so there is a default.
+// retry returns a policy as Go source, "" for the default of one attempt.
 func retry(r *contract.Retry) string {
 	if r == nil {
-		r = &contract.Retry{Attempts: 5, First: 200 * time.Millisecond, Max: 30 * time.Second}
+		return ""
 	}
 	fields := []string{fmt.Sprintf("Attempts: %d", r.Attempts)}
 	if d := duration(r.First); d != "" {

@@ -64,7 +64,7 @@ func Node() onex.Node {
 		Kind:           onex.Effect,
 		Description:    "Charges and refunds cards through the card gateway.",
 		Capabilities:   []string{"payment.card"},
-		ContractSHA256: "2939f01bf442f9acba1af3af683ff21174edbf21b9644de43b3d48fdd362f7b7",
+		ContractSHA256: "e13a263f737930ca370c746809ace144f5c48dbd302bfd89dcbac1cdc7d70fc1",
 		Inputs:         inputs(),
 		Outputs: []onex.Output{
 			{Type: refCardChargedV1, Class: event.Event},
