@@ -70,14 +70,14 @@ func withBackends(m *testing.M) (int, error) {
 
 // fixture is what a test needs to drive nodes.
 type fixture struct {
-	t     *testing.T
+	t     testing.TB
 	kafka *kgo.Client
 	admin *kadm.Client
 	db    *pgx.Conn
 	logs  *syncBuffer
 }
 
-func setup(t *testing.T) *fixture {
+func setup(t testing.TB) *fixture {
 	t.Helper()
 	client, err := kgo.NewClient(kgo.SeedBrokers(strings.Split(shared.brokers, ",")...), kgo.ProducerLinger(0),
 		kgo.MetadataMinAge(100*time.Millisecond), kgo.UnknownTopicRetries(20))
@@ -308,7 +308,7 @@ func header(r *kgo.Record, key string) string {
 	return ""
 }
 
-func freeAddr(t *testing.T) string {
+func freeAddr(t testing.TB) string {
 	t.Helper()
 	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
