@@ -7,7 +7,7 @@ import (
 const regenerate = `set -eu
 cp -a nodes /tmp/committed
 find nodes \( -name '*.gen.go' -o -name '*.gen_test.go' \) -delete
-omninode generate --nodes nodes
+omninode generate --nodes nodes >/dev/null
 diff -ruN /tmp/committed nodes || {
   echo "error: the generated files differ from their contracts; lines with + are what the generator writes now" >&2
   exit 1
