@@ -1,6 +1,7 @@
 package embedded
 
 import (
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -14,6 +15,10 @@ import (
 
 // TestStackStartStop is not parallel: it counts goroutines.
 func TestStackStartStop(t *testing.T) { //nolint:paralleltest // see above
+	if _, err := binaries(t.Context(), ""); err != nil { // a first download leaves idle connections
+		t.Fatal(err)
+	}
+	http.DefaultClient.CloseIdleConnections()
 	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
 	rounds := 10
 	if testing.Short() {

@@ -17,21 +17,29 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-const holdEnv = "EMBEDDED_TEST_HOLD"
+// What the test binary does instead of testing when roleEnv is set.
+const (
+	roleEnv      = "EMBEDDED_TEST_ROLE"
+	roleHold     = "hold"     // supervises a server until it is killed
+	roleDownload = "download" // downloads into the folder that OMNINODE_CACHE names
+)
 
-// TestMain turns the test binary into a supervisor that holds a server when holdEnv is set.
 func TestMain(m *testing.M) {
-	if os.Getenv(holdEnv) == "" {
-		m.Run()
-		return
-	}
-	p, err := StartPostgres(context.Background(), PostgresConfig{})
-	if err != nil {
+	switch os.Getenv(roleEnv) {
+	case roleHold:
+		p, err := StartPostgres(context.Background(), PostgresConfig{})
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		fmt.Println(p.Pid(), p.dir.path)
+		select {}
+	case roleDownload:
+		_, err := PostgresBinaries(context.Background(), os.Getenv("OMNINODE_CACHE"))
 		fmt.Println(err)
-		return
+	default:
+		m.Run()
 	}
-	fmt.Println(p.Pid(), p.dir.path)
-	select {}
 }
 
 func TestPostgresAnswers(t *testing.T) {
@@ -64,7 +72,7 @@ func TestPostgresDiesWithItsSupervisor(t *testing.T) {
 		t.Skip("the server is not ours")
 	}
 	supervisor := exec.CommandContext(t.Context(), os.Args[0])
-	supervisor.Env = append(os.Environ(), holdEnv+"=1")
+	supervisor.Env = append(os.Environ(), roleEnv+"="+roleHold)
 	out, err := supervisor.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -117,11 +125,13 @@ func TestPostgresBinariesNameTheWayOut(t *testing.T) {
 }
 
 func TestPostgresDownloadImpossible(t *testing.T) {
-	t.Setenv("HTTPS_PROXY", "http://127.0.0.1:1")
+	t.Parallel()
 	cache := t.TempDir()
-	_, err := PostgresBinaries(t.Context(), cache)
-	if err == nil || !strings.Contains(err.Error(), "set DATABASE_URL") {
-		t.Errorf("PostgresBinaries without network = %v, want DATABASE_URL named", err)
+	cmd := exec.CommandContext(t.Context(), os.Args[0]) // apart: a process reads the proxy only once
+	cmd.Env = append(os.Environ(), roleEnv+"="+roleDownload, "HTTPS_PROXY=http://127.0.0.1:1", "OMNINODE_CACHE="+cache)
+	out, err := cmd.Output()
+	if err != nil || !strings.Contains(string(out), "set DATABASE_URL") {
+		t.Errorf("PostgresBinaries without network: %s, %v; want DATABASE_URL named", out, err)
 	}
 	if left, _ := os.ReadDir(cache); len(left) != 0 {
 		t.Errorf("a failed download leaves %v", left)
