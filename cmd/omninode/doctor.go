@@ -36,7 +36,11 @@ func newDoctorCommand(a *app) *cobra.Command {
 			"embedded backends (omninode e2e) can run; what the pipeline lacks is only told.",
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			return a.doctor(c.Context(), machine{root: ".", env: a.env}, asJSON)
+			m := machine{root: ".", env: a.env}
+			if module, err := findModule(a.nodes); err == nil {
+				m.root = module.Root
+			}
+			return a.doctor(c.Context(), m, asJSON)
 		},
 	}
 	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
@@ -105,9 +109,9 @@ func (a *app) printFindings(findings []finding) {
 // pipelineOutlook says how make pipeline would run here.
 func pipelineOutlook(findings []finding) string {
 	for _, f := range findings {
-		if f.Name == nameDagger && f.Level != levelOK || f.Name == nameRegistry && f.Level != levelOK {
+		if f.Name == nameDagger && f.Level != levelOK {
 			return "make pipeline would first build what it needs with: " + pipeline.AirgapCommand + " up"
 		}
 	}
-	return "what is missing is told above"
+	return "make pipeline has an engine to run on"
 }

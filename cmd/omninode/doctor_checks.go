@@ -152,7 +152,7 @@ func (m machine) postgres(context.Context) finding {
 	if _, err := os.Stat(filepath.Join(cache, "postgres-"+embedded.PostgresVersion)); err == nil {
 		return finding{Name: "postgres", Level: levelOK, Found: embedded.PostgresVersion + " in " + cache}
 	}
-	return finding{Name: "postgres", Level: levelOK, Found: embedded.PostgresVersion + " is not there yet; the first run downloads 15 MB from Maven Central"}
+	return finding{Name: "postgres", Level: levelOK, Found: embedded.PostgresVersion + " is not there yet; the first run downloads 15 MB"}
 }
 
 func (m machine) ports(ctx context.Context) finding {
@@ -168,7 +168,7 @@ func (m machine) ports(ctx context.Context) finding {
 	if len(taken) > 0 {
 		return finding{
 			Name: "ports", Level: levelMissing, Found: "occupied: " + strings.Join(taken, ", "),
-			Cost: "omninode dev does not start on its usual ports", Remedy: "stop what listens there (it may be omninode dev itself), or use its port flags",
+			Cost: "omninode dev does not start on its usual ports", Remedy: "stop what listens there (it may be omninode dev itself), or use omninode dev --free-ports",
 		}
 	}
 	return finding{Name: "ports", Level: levelOK, Found: "those of omninode dev are free"}
@@ -218,6 +218,6 @@ func (m machine) cgroup(context.Context) finding {
 	}
 	return finding{
 		Name: "cgroup", Level: levelMissing, Found: "version 1",
-		Cost: "a Kubernetes node older than 1.31 or newer than 1.34 may refuse it; make e2e and make pipeline do not mind", Remedy: "boot with systemd.unified_cgroup_hierarchy=1",
+		Cost: "a Kubernetes node here needs failCgroupV1: false; make e2e and make pipeline do not mind", Remedy: "boot with systemd.unified_cgroup_hierarchy=1",
 	}
 }

@@ -38,14 +38,14 @@ type FleetError struct {
 
 // Error begins with what the nodes themselves gave as the reason, if they did.
 func (e *FleetError) Error() string {
-	text := e.Err.Error()
+	first := e.Err.Error()
 	for _, line := range e.Tail {
 		if reason, ok := strings.CutPrefix(line, "error: "); ok {
-			text += ": " + reason
+			first = fmt.Sprintf("%s: %s", first, reason)
 			break
 		}
 	}
-	return text + "\nlast lines of the nodes:\n  " + strings.Join(e.Tail, "\n  ")
+	return first + "\nlast lines of the nodes:\n  " + strings.Join(e.Tail, "\n  ")
 }
 
 func (e *FleetError) Unwrap() error { return e.Err }
