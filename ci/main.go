@@ -5,6 +5,7 @@
 //	dagger call e-2-e --cases=list              what there is to prove
 //	dagger call e-2-e --break=vault             proof that it can fail, and names the culprit
 //	dagger call report -o out/report            JUnit, logs, timings and digests of the last run
+//	dagger call versions                        the images all of this runs on
 //	dagger call stack up                        the four backends on this machine's ports
 //	dagger call build -o out/images             one image tarball per node
 //	dagger call deploy --env=prod -o out/prod   images by digest, Kubernetes manifests, plan

@@ -22,14 +22,33 @@ const (
 //go:embed images.lock
 var lockFile string
 
-// from starts a container from one of the images above.
-func (m *Omninode) from(ref string) *dagger.Container {
+// allImages lists the images above.
+func allImages() []string {
+	return []string{golangImage, vaultImage, consulImage, kafkaImage, postgresImage}
+}
+
+// pinned returns an image with the digest that pins it, or as it is if none does.
+func (m *Omninode) pinned(ref string) string {
 	for _, pinned := range m.Images {
 		if strings.HasPrefix(pinned, ref+"@") {
-			ref = pinned
+			return pinned
 		}
 	}
-	return dag.Container().From(ref)
+	return ref
+}
+
+// from starts a container from one of the images above.
+func (m *Omninode) from(ref string) *dagger.Container {
+	return dag.Container().From(m.pinned(ref))
+}
+
+// List the images the pipeline runs on, with the digests that pin them.
+func (m *Omninode) Versions() string {
+	var b strings.Builder
+	for _, ref := range allImages() {
+		b.WriteString(m.pinned(ref) + "\n")
+	}
+	return b.String()
 }
 
 // Ask the registry for the digests of all images; the answer is the content of ci/images.lock.
@@ -40,7 +59,7 @@ func (m *Omninode) Lock(ctx context.Context) (*dagger.File, error) {
 			b.WriteString(line + "\n")
 		}
 	}
-	for _, ref := range []string{golangImage, vaultImage, consulImage, kafkaImage, postgresImage} {
+	for _, ref := range allImages() {
 		pulled, err := dag.Container().From(ref).ImageRef(ctx)
 		if err != nil {
 			return nil, explain("pull", ref, err)
