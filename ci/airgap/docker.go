@@ -77,14 +77,14 @@ func (d docker) foreign(ctx context.Context, name string) bool {
 	return err == nil && label == ""
 }
 
-// stop ends a container that may not exist.
-func (d docker) stop(ctx context.Context, container string) error {
+// stop ends a container and tells whether there was one to end.
+func (d docker) stop(ctx context.Context, container string) (bool, error) {
 	names, err := d.quiet(ctx, "ps", "--quiet", "--filter", "name=^"+container+"$")
 	if err != nil || names == "" {
-		return err
+		return false, err
 	}
 	_, err = d.quiet(ctx, "stop", container)
-	return err
+	return err == nil, err
 }
 
 // removeContainer removes a container that may not exist.

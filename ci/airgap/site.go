@@ -186,10 +186,13 @@ func (s *site) down(ctx context.Context, out io.Writer) error {
 	}
 	defer release()
 	if s.docker.answers(ctx) {
-		if err := s.docker.stop(ctx, engineName); err != nil {
+		stopped, err := s.docker.stop(ctx, engineName)
+		if err != nil {
 			return err
 		}
-		fmt.Fprintln(out, "engine stopped")
+		if stopped {
+			fmt.Fprintln(out, "engine stopped")
+		}
 	}
 	stopped, err := s.stopDockerd(ctx)
 	if err != nil {
@@ -198,7 +201,7 @@ func (s *site) down(ctx context.Context, out io.Writer) error {
 	if stopped {
 		fmt.Fprintln(out, "dockerd stopped")
 	} else {
-		fmt.Fprintln(out, "dockerd left alone: airgap did not start it")
+		fmt.Fprintln(out, "no dockerd stopped: airgap started none that runs")
 	}
 	return nil
 }
