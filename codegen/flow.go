@@ -17,7 +17,7 @@ type flow struct {
 	Sends, Undos, Ends       []builder
 }
 
-type answer struct{ Field, Type, Tag, Ref string }
+type answer struct{ Field, Type, Tag string }
 
 type step struct{ Name, After, Send, Success, Failure, Undo, Timeout string }
 
@@ -61,7 +61,7 @@ func (m *modeler) flow() {
 	f.Builders = append(f.Builders, f.Ends...)
 	for _, a := range answers {
 		f.Answers = append(f.Answers, answer{
-			Field: m.name(a), Type: m.types.root(a.Data), Ref: m.ref(a),
+			Field: m.name(a), Type: m.types.root(a.Data),
 			Tag: fmt.Sprintf("`json:%q`", a.Ref.String()+",omitempty"),
 		})
 	}

@@ -49,7 +49,6 @@ type input struct {
 	Emissions         []emission
 	Scaffold          []string // statements of the scaffolded handler
 	ScaffoldState     string   // expression of the scaffolded next state
-	handle            *contract.Handle
 	message           *contract.Message
 	emits             []*contract.Message
 }
@@ -195,7 +194,6 @@ func (m *modeler) setting(s *contract.Setting) setting {
 func (m *modeler) inputs() {
 	for _, h := range m.c.Handles {
 		in := m.input(h.Input, h.Emits)
-		in.handle = h
 		if h.IdempotencyKey != "" {
 			in.IdempotencyKey = quote(h.IdempotencyKey)
 		}
