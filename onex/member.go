@@ -183,7 +183,7 @@ func (m *member) renew(ctx context.Context, epoch int64) error {
 		}
 		broker := m.kafka.Ping(ctx)
 		if ctx.Err() != nil {
-			return nil //nolint:nilerr // told to stop
+			return nil
 		}
 		if errors.Is(err, postgres.ErrSuperseded) {
 			return m.replaced(err)

@@ -130,7 +130,7 @@ func (p *process) run(ctx context.Context, nodes []Node) error {
 		group.Go(func() error { return m.run(ctx, work) })
 	}
 	err = interrupted(ctx, group.Wait())
-	p.log.InfoContext(work, "stopped", "err", err)
+	p.log.InfoContext(work, "stopped")
 	return err
 }
 

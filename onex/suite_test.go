@@ -2,6 +2,7 @@ package onex_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/json"
@@ -55,9 +56,6 @@ func withBackends(m *testing.M) (int, error) {
 		return 1, err
 	}
 	shared = backends{brokers: stack.Brokers, database: stack.AdminDatabaseURL, consul: stack.ConsulAddr}
-	if brokers := os.Getenv("TEST_KAFKA_BROKERS"); brokers != "" {
-		shared.brokers = brokers
-	}
 	code := m.Run()
 	if err := stack.Stop(); err != nil {
 		return 1, err
@@ -77,9 +75,12 @@ type fixture struct {
 	logs  *syncBuffer
 }
 
+// brokers is asked for within tests, so that their cached results know what they ran on.
+func brokers() string { return cmp.Or(os.Getenv("TEST_KAFKA_BROKERS"), shared.brokers) }
+
 func setup(t testing.TB) *fixture {
 	t.Helper()
-	client, err := kgo.NewClient(kgo.SeedBrokers(strings.Split(shared.brokers, ",")...), kgo.ProducerLinger(0),
+	client, err := kgo.NewClient(kgo.SeedBrokers(strings.Split(brokers(), ",")...), kgo.ProducerLinger(0),
 		kgo.MetadataMinAge(100*time.Millisecond), kgo.UnknownTopicRetries(20))
 	if err != nil {
 		t.Fatal(err)
@@ -130,7 +131,7 @@ type running struct {
 
 func (f *fixture) env(nodes []onex.Node, instance string) map[string]string {
 	env := map[string]string{
-		"ONEX_KAFKA_BROKERS": shared.brokers, "CONSUL_HTTP_ADDR": shared.consul, "ONEX_HTTP_ADDR": freeAddr(f.t),
+		"ONEX_KAFKA_BROKERS": brokers(), "CONSUL_HTTP_ADDR": shared.consul, "ONEX_HTTP_ADDR": freeAddr(f.t),
 		"ONEX_ADVERTISE_ADDR": "127.0.0.1", "ONEX_INSTANCE": instance, "ONEX_LOG_FORMAT": "text", "ONEX_LOG_LEVEL": "debug",
 	}
 	for _, n := range nodes {
@@ -259,7 +260,7 @@ func (f *fixture) topic(topics ...string) {
 func (f *fixture) stream(ctx context.Context, topics ...string) iter.Seq[*kgo.Record] {
 	f.t.Helper()
 	return func(yield func(*kgo.Record) bool) {
-		client, err := kgo.NewClient(kgo.SeedBrokers(strings.Split(shared.brokers, ",")...), kgo.ConsumeTopics(topics...),
+		client, err := kgo.NewClient(kgo.SeedBrokers(strings.Split(brokers(), ",")...), kgo.ConsumeTopics(topics...),
 			kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.FetchMaxWait(100*time.Millisecond), kgo.MetadataMinAge(100*time.Millisecond))
 		if err != nil {
 			f.t.Error(err)
