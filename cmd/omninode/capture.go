@@ -35,7 +35,8 @@ func newCaptureCommand(a *app) *cobra.Command {
 				return mistake(codeUnwritable, err, "")
 			}
 			defer log.Close()
-			p, err := process.Start(exec.Command(args[0], args[1:]...), process.Config{Log: io.MultiWriter(a.stdout, log)})
+			program := exec.Command(args[0], args[1:]...) //nolint:noctx // wait stops it in order, a context would kill it
+			p, err := process.Start(program, process.Config{Log: io.MultiWriter(a.stdout, log)})
 			if err != nil {
 				return lacking(codeUnreadable, err, "")
 			}

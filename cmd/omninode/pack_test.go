@@ -27,7 +27,7 @@ func TestNodeImageFollowsFromItsContent(t *testing.T) {
 		}
 		return blobs[0].Digest.String()
 	}
-	if digest("a") != digest("a") {
+	if first, again := digest("a"), digest("a"); first != again {
 		t.Error("the same content gives two digests")
 	}
 	if digest("a") == digest("b") {

@@ -118,7 +118,7 @@ type stopOn struct {
 
 func (s *stopOn) Write(p []byte) (int, error) {
 	n, err := s.Buffer.Write(p)
-	if strings.Contains(s.Buffer.String(), s.text) {
+	if strings.Contains(s.String(), s.text) {
 		s.stop()
 	}
 	return n, err

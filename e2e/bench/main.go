@@ -96,7 +96,7 @@ func choose(wanted string) ([]measure, error) {
 		return all, nil
 	}
 	var chosen []measure
-	for _, name := range strings.Split(wanted, ",") {
+	for name := range strings.SplitSeq(wanted, ",") {
 		i := slices.IndexFunc(all, func(m measure) bool { return m.name == name })
 		if i < 0 {
 			return nil, fmt.Errorf("no case %q; see: go run ./e2e/bench -case list", name)

@@ -115,7 +115,7 @@ func (b *bench) empty(ctx context.Context) (string, error) {
 
 // startOnce starts a node, waits until it is ready, reads its memory if idle is wanted, and stops it.
 func startOnce(ctx context.Context, s *local.Session, program string, idle bool) (took time.Duration, resident int64, err error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	l, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return 0, 0, err
 	}
