@@ -1,0 +1,152 @@
+package delivery
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"slices"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/omninode-ai/omninode/onex/engine"
+)
+
+// shelf is an outbox in memory whose broker may refuse keys.
+type shelf struct {
+	mu      sync.Mutex
+	queued  []engine.Queued
+	last    int64
+	refuses map[string]int // by key: how often
+	sent    []string
+	busy    chan struct{} // another process leads until it is closed
+}
+
+func (s *shelf) Lead(ctx context.Context, f func(context.Context, engine.Queue) error) error {
+	if s.busy != nil {
+		select {
+		case <-s.busy:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return f(ctx, s)
+}
+
+func (s *shelf) Next(_ context.Context, limit int) ([]engine.Queued, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.queued[:min(limit, len(s.queued))]), nil
+}
+
+func (s *shelf) Delete(_ context.Context, ids []int64) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.queued = slices.DeleteFunc(s.queued, func(q engine.Queued) bool { return slices.Contains(ids, q.ID) })
+	return nil
+}
+
+func (s *shelf) Wait(ctx context.Context, wake <-chan struct{}, d time.Duration) error {
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-wake:
+	case <-time.After(d):
+	}
+	return nil
+}
+
+func (s *shelf) produce(_ context.Context, records []engine.Outgoing) []error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	errs := make([]error, len(records))
+	for i, r := range records {
+		if s.refuses[r.Key] > 0 {
+			s.refuses[r.Key]--
+			errs[i] = errors.New("too large")
+			continue
+		}
+		s.sent = append(s.sent, r.Key+string(r.Value))
+	}
+	return errs
+}
+
+func (s *shelf) put(key, value string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.last++
+	s.queued = append(s.queued, engine.Queued{ID: s.last, Record: engine.Outgoing{Topic: "t", Key: key, Value: []byte(value)}})
+}
+
+// TestRelay: a record the broker refuses holds back its key and no other; stop drains.
+func TestRelay(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := &shelf{refuses: map[string]int{"a": 5}}
+		s.put("a", "0")
+		s.put("b", "1")
+		r := NewRelay(s, s.produce, slog.New(slog.DiscardHandler))
+		stop := make(chan struct{})
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			r.Run(t.Context(), stop)
+		}()
+		synctest.Wait()
+		s.put("a", "2")
+		s.put("b", "3")
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		want(t, "sent", s.sent, []string{"b1", "b3", "a0", "a2"})
+		want(t, "left", len(s.queued), 0)
+		s.put("c", "4")
+		close(stop)
+		<-done
+		want(t, "left after stop", len(s.queued), 0)
+	})
+}
+
+func TestRelayOnStandbyEndsWhenTold(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := NewRelay(&shelf{busy: make(chan struct{})}, nil, slog.New(slog.DiscardHandler))
+		stop := make(chan struct{})
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			r.Run(t.Context(), stop)
+		}()
+		synctest.Wait()
+		close(stop)
+		<-done
+	})
+}
+
+func TestTransform(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, engine.Input{}, func(ctx context.Context, c engine.Call) engine.Outcome {
+		if string(c.Event.Data) == "1" {
+			return engine.Outcome{Err: errors.New("no")}
+		}
+		return reply(ctx, c)
+	})
+	r.Store = nil
+	out, done, err := r.Transform(t.Context(), records("a", "b", "c"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var topics []string
+	for _, o := range out {
+		topics = append(topics, o.Topic)
+	}
+	want(t, "topics", topics, []string{"onex.evt.shop.answer.v1", "onex.dlq.shop.ask.v1", "onex.evt.shop.answer.v1"})
+	want(t, "settled before the commit", len(r.seen.results), 0)
+	done()
+	want(t, "settled", r.seen.results, map[engine.Result]int{engine.Handled: 2, engine.DeadLettered: 1})
+	ctx, stop := context.WithCancel(t.Context())
+	stop()
+	if _, _, err := r.Transform(ctx, records("a")); !errors.Is(err, context.Canceled) {
+		t.Errorf("stopped: %v", err)
+	}
+}
