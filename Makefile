@@ -45,8 +45,9 @@ verify: build ## prove that the contracts are valid and the generated files are 
 	@bin/omninode generate --nodes $(NODES) --check
 
 .PHONY: build
-build: ## build bin/omninode
-	@go build -o bin/omninode ./cmd/omninode
+build: ## build bin/omninode (about a minute the first time)
+	@( while sleep 5 >/dev/null 2>&1; do echo "... build bin/omninode $${SECONDS}s"; done ) & tick=$$!; trap "kill $$tick" EXIT; \
+	  go build -o bin/omninode ./cmd/omninode
 
 .PHONY: lint
 lint: ## format check and linters, including the direction of dependencies
