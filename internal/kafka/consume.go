@@ -47,7 +47,7 @@ const (
 // Consume is a member of the group until ctx ends, which is no error, or the session fails. What is
 // claimed is then revoked.
 func (c *Client) Consume(ctx context.Context, m Membership, p Partitions) error {
-	s := &session{client: c, member: m, partitions: p}
+	s := &session{client: c, member: m, partitions: p, opened: make(chan struct{})}
 	opts := append(c.options(), m.options()...)
 	opts = append(opts,
 		kgo.Balancers(kgo.CooperativeStickyBalancer()), kgo.BlockRebalanceOnPoll(), kgo.DisableAutoCommit(),
@@ -56,6 +56,7 @@ func (c *Client) Consume(ctx context.Context, m Membership, p Partitions) error 
 	if s.kgo, err = kgo.NewClient(opts...); err != nil {
 		return fmt.Errorf("configure kafka consumer: %w", err)
 	}
+	close(s.opened)
 	mirrored := make(chan struct{})
 	running, cancel := context.WithCancel(ctx)
 	go func() {
@@ -82,7 +83,8 @@ func (m Membership) options() []kgo.Opt {
 // session is one membership of the group.
 type session struct {
 	client     *Client
-	kgo        *kgo.Client
+	kgo        *kgo.Client   // of this session
+	opened     chan struct{} // closed once kgo is set: the group starts while it is being made
 	member     Membership
 	partitions Partitions
 }
@@ -90,6 +92,7 @@ type session struct {
 // claim replaces the group's offsets by those of the claims. A rebalance that overtakes it cancels
 // ctx; the group then tries again.
 func (s *session) claim(ctx context.Context, offsets map[string]map[int32]kgo.Offset) (map[string]map[int32]kgo.Offset, error) {
+	<-s.opened
 	ids, err := s.topicIDs(ctx, offsets)
 	if err != nil {
 		return nil, err
