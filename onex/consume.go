@@ -32,12 +32,15 @@ func (m *member) deliver(ctx, work context.Context) error {
 		}
 	}
 	drained := make(chan struct{})
+	watched, unwatch := context.WithCancel(ctx)
+	defer unwatch()
 	var background sync.WaitGroup
 	background.Go(func() { relay.Run(work, drained) })
-	background.Go(func() { d.Watch(ctx, work) })
+	background.Go(func() { d.Watch(watched, work) })
 	err := m.sessions(ctx, func(ctx context.Context) error {
 		return m.consume(ctx, &claims{Dispatcher: d, work: work, observer: m.observer})
 	})
+	unwatch() // a session may have ended for good while ctx goes on
 	close(drained)
 	background.Wait()
 	return err

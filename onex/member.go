@@ -223,14 +223,16 @@ func (m *member) replaced(err error) error {
 	}
 }
 
+// deregister takes back what register wrote; epoch is 0 if it did not come that far, and what the
+// catalog then holds under the id is not ours.
 func (m *member) deregister(ctx context.Context, epoch int64) {
+	if epoch == 0 {
+		return
+	}
 	ctx = bounded(ctx)
 	id := registry.ServiceID(m.node.Name, m.env.Instance)
 	if err := m.consul.Deregister(ctx, id); err != nil {
 		m.log.WarnContext(ctx, "still in the catalog", "service_id", id, "err", err)
-	}
-	if epoch == 0 {
-		return
 	}
 	if err := m.store.Release(ctx, id, epoch); err != nil && !errors.Is(err, postgres.ErrSuperseded) {
 		m.log.WarnContext(ctx, "registration was not released", "service_id", id, "err", err)

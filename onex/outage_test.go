@@ -1,6 +1,8 @@
 package onex_test
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -11,6 +13,7 @@ import (
 	"time"
 
 	"github.com/omninode-ai/omninode/onex"
+	"github.com/omninode-ai/omninode/onex/config"
 	"github.com/omninode-ai/omninode/onex/engine"
 	"github.com/omninode-ai/omninode/onex/event"
 )
@@ -209,5 +212,38 @@ func TestDrain(t *testing.T) {
 				t.Errorf("the record was handled in %d calls, want 2", calls)
 			}
 		})
+	}
+}
+
+// TestFailedNodeEndsTheOthers: when one node of a process fails for good, the others have no longer
+// than the drain timeout to finish.
+func TestFailedNodeEndsTheOthers(t *testing.T) {
+	t.Parallel()
+	f := setup(t)
+	begun := make(chan struct{}, 1)
+	failing := echo(onex.Effect, f.name("failing"), engine.RetryPolicy{}, succeed)
+	busy := echo(onex.Effect, f.name("busy"), engine.RetryPolicy{}, succeed)
+	busy.Inputs[0].Timeout = time.Hour
+	busy.Build = func(context.Context, *config.Values) (onex.Routes, error) {
+		return onex.Routes{ref(busy.Name, "ask"): func(ctx context.Context, _ engine.Call) engine.Outcome {
+			begun <- struct{}{}
+			<-ctx.Done()
+			return engine.Outcome{Err: ctx.Err()}
+		}}, nil
+	}
+	env := f.env([]onex.Node{failing, busy}, "a")
+	env["ONEX_DRAIN_TIMEOUT"] = "100ms"
+	r := f.launch(env, failing, busy)
+	f.eventually("it is ready", func() error { return r.get("/readyz", 200) })
+	f.produce(root(event.Command, ref(busy.Name, "ask"), "k", number{}))
+	<-begun
+	f.start("a", failing) // takes the first one's place
+	select {
+	case <-r.done:
+	case <-time.After(60 * time.Second):
+		t.Fatal("the process still runs")
+	}
+	if failure, ok := errors.AsType[*onex.Error](r.err); !ok || failure.Code != onex.CodeReplaced {
+		t.Errorf("the process ended with %v", r.err)
 	}
 }

@@ -98,6 +98,8 @@ type process struct {
 
 // run starts what the nodes share, runs them, and stops in reverse.
 func (p *process) run(ctx context.Context, nodes []Node) error {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
 	work, finish := p.drainable(ctx)
 	defer finish()
 	stopHTTP, err := p.serve(ctx)
@@ -126,6 +128,7 @@ func (p *process) run(ctx context.Context, nodes []Node) error {
 		return interrupted(ctx, err)
 	}
 	group, ctx := errgroup.WithContext(ctx)
+	context.AfterFunc(ctx, stop) // a node that fails stops the others, within the drain timeout
 	for _, m := range members {
 		group.Go(func() error { return m.run(ctx, work) })
 	}
