@@ -10,8 +10,8 @@ import (
 	"github.com/omninode-ai/omninode/onex/engine"
 )
 
-// duePoll is how often the store is asked for parked records and timers that another process made
-// due; what this process made due is known at once.
+// duePoll is how often the store is asked for parked records and timers: the latest that one becomes
+// known which another process made due, or which comes after the next that this process knows of.
 const duePoll = time.Second
 
 const timerBatch = 100
