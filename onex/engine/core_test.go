@@ -98,6 +98,36 @@ func TestUnreadableInputsAreRefused(t *testing.T) {
 	}
 }
 
+// TestDeadLetterFitsItsTopic: whatever a foreign producer managed to write, its dead letter is one
+// the broker takes.
+func TestDeadLetterFitsItsTopic(t *testing.T) {
+	t.Parallel()
+	c := core(t, nil)
+	const limit = 1_000_012 // of a client's batch by default
+	mega := strings.Repeat("x", 1<<20)
+	for name, test := range map[string]struct {
+		record engine.Record
+		cut    bool
+	}{
+		"largest that is good": {incoming(buy(), event.Command, strings.Repeat("k", event.MaxAttribute), `"`+mega[:event.MaxDataBytes-2]+`"`), false},
+		"value":                {engine.Record{Topic: "onex.cmd.shop.buy.v1", Value: []byte(mega)}, true},
+		"key":                  {engine.Record{Topic: "onex.cmd.shop.buy.v1", Key: mega}, true},
+		"header":               {engine.Record{Topic: "onex.cmd.shop.buy.v1", Headers: []event.Header{{Key: "h", Value: []byte(mega)}}}, true},
+		"headers":              {engine.Record{Topic: "onex.cmd.shop.buy.v1", Headers: make([]event.Header, 1<<18)}, true},
+	} {
+		_, commit := settle(c, c.Open(test.record), engine.View{}, engine.Outcome{Err: engine.Permanent(errors.New(mega))}, at(9))
+		dead, cut := commit.Outbox[0], false
+		size := len(dead.Key) + len(dead.Value)
+		for _, h := range dead.Headers {
+			size += len(h.Key) + len(h.Value) + 8
+			cut = cut || h.Key == engine.HeaderCut
+		}
+		if size > limit || cut != test.cut {
+			t.Errorf("%s: dead letter of %d bytes, cut %t, want at most %d, %t", name, size, cut, limit, test.cut)
+		}
+	}
+}
+
 func TestDeadLetterIsTheRecordWithItsStory(t *testing.T) {
 	t.Parallel()
 	c := core(t, nil)

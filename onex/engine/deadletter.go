@@ -20,15 +20,22 @@ const (
 	HeaderError     = dlqPrefix + "error"
 	HeaderAttempts  = dlqPrefix + "attempts"
 	HeaderTime      = dlqPrefix + "time"
+	HeaderCut       = dlqPrefix + "cut" // "true" if the record was too large to be kept whole
 )
 
-const maxErrorText = 1 << 10
+const (
+	maxErrorText = 1 << 10
+
+	// What is kept of a record: all of every envelope that Decode accepts.
+	headerOverhead = 8
+	maxRemains     = event.MaxDataBytes + event.MaxHeaderBytes + event.MaxHeaders*headerOverhead + event.MaxAttribute
+)
 
 // bury dead-letters an item: its record as it was, and headers that say where it came from and why
 // it could not be handled. It leaves no inbox row, so that a replay is not taken for a duplicate.
 func (c *Core) bury(it Item, f *fault, attempts int, now time.Time) Commit {
-	r := it.Record
-	headers := make([]event.Header, 0, len(r.Headers)+8)
+	r, cut := remains(it.Record)
+	headers := make([]event.Header, 0, len(r.Headers)+9)
 	for _, h := range r.Headers {
 		if !strings.HasPrefix(h.Key, dlqPrefix) { // of an earlier burial
 			headers = append(headers, h)
@@ -45,8 +52,28 @@ func (c *Core) bury(it Item, f *fault, attempts int, now time.Time) Commit {
 	add(HeaderError, ErrorText(f.err))
 	add(HeaderAttempts, strconv.Itoa(attempts))
 	add(HeaderTime, now.UTC().Format(time.RFC3339Nano))
+	if cut {
+		add(HeaderCut, "true")
+	}
 	out := Outgoing{Topic: c.deadLetterTopic(r.Topic), Key: r.Key, Headers: headers, Value: r.Value}
 	return Commit{Item: it, Result: DeadLettered, Class: f.class, Err: f.err, Outbox: []Outgoing{out}}
+}
+
+// remains returns what a dead letter keeps of a record. One that is larger than every envelope may be
+// larger, with its story, than what the broker takes: it is cut, since its partition would otherwise
+// wait for it forever. Topic and offset say where all of it is.
+func remains(r Record) (kept Record, cut bool) {
+	size := len(r.Key) + len(r.Value)
+	for _, h := range r.Headers {
+		size += len(h.Key) + len(h.Value) + headerOverhead
+	}
+	if size <= maxRemains {
+		return r, false
+	}
+	r.Headers = nil
+	r.Key = r.Key[:min(len(r.Key), event.MaxAttribute)]
+	r.Value = r.Value[:min(len(r.Value), event.MaxDataBytes)]
+	return r, true
 }
 
 // deadLetterTopic derives the topic from where the record was found, not from what it says it is.
