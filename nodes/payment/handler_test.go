@@ -38,7 +38,10 @@ func example(card string) Charge {
 func serve(t *testing.T, h http.Handler) Handler {
 	t.Helper()
 	s := httptest.NewServer(h)
-	t.Cleanup(s.Close)
+	t.Cleanup(func() {
+		s.CloseClientConnections() // Close waits without limit for a request that somebody left half sent
+		s.Close()
+	})
 	cfg := Config{GatewayURL: s.URL + "/", GatewayToken: config.NewSecret(token)}
 	req, err := wire(t.Context(), cfg)
 	if err != nil {
