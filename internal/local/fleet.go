@@ -96,14 +96,6 @@ func (s *Session) Done() <-chan struct{} {
 	return s.process.Done()
 }
 
-// Tail returns the last lines the nodes wrote.
-func (s *Session) Tail() []string {
-	if s.process == nil {
-		return nil
-	}
-	return s.process.Tail()
-}
-
 // httpAddr chooses the nodes' listen address; a wanted port must be free.
 func httpAddr(ctx context.Context, port int) (string, error) {
 	l, err := new(net.ListenConfig).Listen(ctx, "tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))

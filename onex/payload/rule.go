@@ -41,9 +41,6 @@ func OptionalList[T any](name string, v []T, rules ...Rule[[]T]) error {
 	return Field(name, v, rules...)
 }
 
-// Valid demands what v demands of itself.
-func Valid[T interface{ Validate() error }](v T) error { return v.Validate() }
-
 // Present demands a list that is not nil, because a nil list is written as null.
 func Present[T any](v []T) error {
 	if v == nil {
