@@ -1,23 +1,58 @@
 package onex_test
 
 import (
+	"context"
 	"fmt"
 	"math/rand/v2"
 	"os"
 	"os/exec"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
 
 	"github.com/omninode-ai/omninode/onex"
+	"github.com/omninode-ai/omninode/onex/config"
 	"github.com/omninode-ai/omninode/onex/engine"
 	"github.com/omninode-ai/omninode/onex/event"
 )
 
 // childMain is the node process that the crash test kills.
 func childMain() {
-	kind := onex.Kind(os.Getenv("ONEX_TEST_CHILD"))
-	onex.Main(echo(kind, os.Getenv("ONEX_TEST_NODE"), engine.RetryPolicy{}, succeed))
+	onex.Main(victim(onex.Kind(os.Getenv("ONEX_TEST_CHILD")), os.Getenv("ONEX_TEST_NODE")))
+}
+
+// victim describes the node of a kind that is killed. An orchestrator's worker is named after it.
+func victim(kind onex.Kind, name string) onex.Node {
+	switch kind {
+	case onex.Reducer:
+		return census(name)
+	case onex.Orchestrator:
+		return flow(name, worker(name), time.Minute)
+	default:
+		return echo(kind, name, engine.RetryPolicy{}, succeed)
+	}
+}
+
+func worker(flow string) string { return flow + "-worker" }
+
+// census describes a reducer that answers with how many inputs of the key came before: the sequence
+// of answers is only right if the state is the fold of all inputs, each taken once.
+func census(name string) onex.Node {
+	ask, answer := ref(name, "ask"), ref(name, "answer")
+	node := echo(onex.Reducer, name, engine.RetryPolicy{}, succeed)
+	node.Machine = &engine.Machine{Initial: "open", Transitions: []engine.Transition{
+		{Input: ask, From: []string{"open"}, To: "open", Emits: []event.Ref{answer}},
+	}}
+	count := func(_ context.Context, in onex.Input[number], seen number, out *onex.Emissions) (number, error) {
+		out.Add(event.Event, answer, in.Event.PartitionKey, seen)
+		seen.N++
+		return seen, nil
+	}
+	node.Build = func(context.Context, *config.Values) (onex.Routes, error) {
+		return onex.Routes{ask: onex.Reduce(decodeNumber, decodeNumber, count)}, nil
+	}
+	return node
 }
 
 // child starts the node as a process of its own.
@@ -46,17 +81,17 @@ func (f *fixture) child(node onex.Node, env map[string]string) *exec.Cmd {
 }
 
 // TestKilledProcess: nothing is lost, doubled or out of order while a process is killed at any
-// moment and started again. An effect's outbox may send a record again, under the same id.
+// moment and started again. An outbox may send a record again, under the same id.
 func TestKilledProcess(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {
 		t.Skip("kills processes for several seconds")
 	}
-	for _, kind := range []onex.Kind{onex.Compute, onex.Effect} {
+	for _, kind := range []onex.Kind{onex.Compute, onex.Effect, onex.Reducer} {
 		t.Run(string(kind), func(t *testing.T) {
 			t.Parallel()
 			f := setup(t)
-			node := echo(kind, f.name(string(kind)), engine.RetryPolicy{}, succeed)
+			node := victim(kind, f.name(string(kind)))
 			env := f.env([]onex.Node{node}, "a")
 			env["ONEX_LOG_LEVEL"] = "warn"
 			f.topic(topicOf(event.Command, ref(node.Name, "ask")), topicOf(event.Event, ref(node.Name, "answer")))
@@ -67,26 +102,85 @@ func TestKilledProcess(t *testing.T) {
 				if i%(keys*each/kills) != keys*each/kills-1 {
 					continue
 				}
-				f.eventually("the process works again", func() error { return f.progress(node, i/2) })
-				time.Sleep(time.Duration(rand.IntN(20)) * time.Millisecond) // a kill must meet it at any moment
-				_ = cmd.Process.Kill()
-				_ = cmd.Wait()
-				cmd = f.child(node, env)
+				f.eventually("the process works again", func() error {
+					return f.atLeast(i/2, topicOf(event.Event, ref(node.Name, "answer")))
+				})
+				cmd = f.killed(cmd, node, env)
 			}
 			f.exactlyOnce(node, keys, each)
-			if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
-				t.Fatal(err)
-			}
-			if err := cmd.Wait(); err != nil {
-				t.Errorf("stop: %v", err)
-			}
+			f.terminate(cmd)
 		})
 	}
 }
 
-// progress wants at least n answers.
-func (f *fixture) progress(node onex.Node, n int) error {
-	ends, err := f.admin.ListCommittedOffsets(f.t.Context(), topicOf(event.Event, ref(node.Name, "answer")))
+// TestKilledOrchestrator: each instance ends once, and each of its commands is handled once, while
+// the process is killed at any moment and started again.
+func TestKilledOrchestrator(t *testing.T) {
+	t.Parallel()
+	if testing.Short() {
+		t.Skip("kills processes for several seconds")
+	}
+	f := setup(t)
+	node := victim(onex.Orchestrator, f.name("flow"))
+	var handled atomic.Int64
+	f.start("a", echo(onex.Effect, worker(node.Name), engine.RetryPolicy{}, func(onex.Input[number]) error {
+		handled.Add(1)
+		return nil
+	}))
+	env := f.env([]onex.Node{node}, "a")
+	env["ONEX_LOG_LEVEL"] = "warn"
+	done := topicOf(event.Event, ref(node.Name, "done"))
+	f.topic(topicOf(event.Command, ref(node.Name, "start")), done)
+	const instances, kills = 60, 4
+	cmd := f.child(node, env)
+	for i := range instances {
+		f.produce(root(event.Command, ref(node.Name, "start"), fmt.Sprint("k", i), number{N: i}))
+		if i%(instances/kills) == instances/kills-1 {
+			f.eventually("the process works again", func() error { return f.atLeast(i/2, done) })
+			cmd = f.killed(cmd, node, env)
+		}
+	}
+	ids, seen := map[string]string{}, 0
+	for rec := range f.stream(t.Context(), done) {
+		seen++
+		key, id := string(rec.Key), header(rec, "ce_id")
+		if known, ok := ids[key]; ok && known != id {
+			t.Fatalf("instance %s ended twice", key)
+		}
+		if ids[key] = id; len(ids) == instances {
+			break
+		}
+	}
+	if len(ids) != instances || handled.Load() != 2*instances {
+		t.Errorf("%d of %d instances ended, with %d commands handled, want %d", len(ids), instances, handled.Load(), 2*instances)
+	}
+	t.Logf("%d instances, %d ends sent again", instances, seen-instances)
+	f.terminate(cmd)
+}
+
+// killed ends a process without a warning and starts the next.
+func (f *fixture) killed(cmd *exec.Cmd, node onex.Node, env map[string]string) *exec.Cmd {
+	f.t.Helper()
+	time.Sleep(time.Duration(rand.IntN(20)) * time.Millisecond) // a kill must meet it at any moment
+	_ = cmd.Process.Kill()
+	_ = cmd.Wait()
+	return f.child(node, env)
+}
+
+// terminate stops a process in good order.
+func (f *fixture) terminate(cmd *exec.Cmd) {
+	f.t.Helper()
+	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		f.t.Fatal(err)
+	}
+	if err := cmd.Wait(); err != nil {
+		f.t.Errorf("stop: %v", err)
+	}
+}
+
+// atLeast wants n committed records on a topic.
+func (f *fixture) atLeast(n int, topic string) error {
+	ends, err := f.admin.ListCommittedOffsets(f.t.Context(), topic)
 	if err != nil {
 		return err
 	}
@@ -97,18 +191,18 @@ func (f *fixture) progress(node onex.Node, n int) error {
 		}
 	}
 	if sum < int64(n) {
-		return fmt.Errorf("%d answers, want %d", sum, n)
+		return fmt.Errorf("%d records, want %d", sum, n)
 	}
 	return nil
 }
 
-// exactlyOnce reads all answers: every one once, apart from resends of an effect, and in order.
+// exactlyOnce reads all answers: every one once, apart from resends of an outbox, and in order.
 func (f *fixture) exactlyOnce(node onex.Node, keys, each int) {
 	f.t.Helper()
 	seen, next := map[string]bool{}, map[string]int{}
 	resent := 0
 	for rec := range f.stream(f.t.Context(), topicOf(event.Event, ref(node.Name, "answer"))) {
-		if id := header(rec, "ce_id"); seen[id] && node.Kind == onex.Effect {
+		if id := header(rec, "ce_id"); seen[id] && node.Kind != onex.Compute {
 			resent++
 			continue
 		} else if seen[id] {
