@@ -117,6 +117,12 @@ func (p *process) sources(ctx context.Context, nodes []Node) ([]config.Source, f
 	environ := config.Environ(p.lookup)
 	v := p.env.Vault
 	switch {
+	case v.Address != "" && len(nodes) > 1:
+		return nil, func() {}, &Error{
+			Code:   CodeEnvironment,
+			Err:    fmt.Errorf("VAULT_ADDR is set for %d nodes in one process, but an AppRole opens the secrets of one node", len(nodes)),
+			Remedy: "run each node as its own process, or unset VAULT_ADDR and export ONEX_SECRETS_FILE",
+		}
 	case v.Address != "" && v.RoleID != "":
 		store, err := p.openVault(ctx, nodes)
 		if err != nil {

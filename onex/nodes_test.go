@@ -234,6 +234,20 @@ func TestStartTellsAllThatIsMissing(t *testing.T) {
 	}
 }
 
+// TestVaultOpensOneNode: an AppRole reads the secrets of one node, so a fleet in one process is refused.
+func TestVaultOpensOneNode(t *testing.T) {
+	t.Parallel()
+	f := setup(t)
+	env := f.env(nil, "a")
+	env["VAULT_ADDR"], env["VAULT_ROLE_ID"] = "http://127.0.0.1:1", "omninode-first"
+	r := f.launch(env, echo(onex.Effect, "first", engine.RetryPolicy{}, succeed), echo(onex.Effect, "second", engine.RetryPolicy{}, succeed))
+	<-r.done
+	failure, ok := errors.AsType[*onex.Error](r.err)
+	if !ok || failure.Code != onex.CodeEnvironment || !strings.Contains(failure.Remedy, "its own process") {
+		t.Errorf("start: %v", r.err)
+	}
+}
+
 func envName(n onex.Node) string { return strings.ToUpper(provision.Schema(n.Name)) + "_DATABASE_URL" }
 
 func TestStartRefuses(t *testing.T) {
