@@ -31,15 +31,17 @@ func (m *Omninode) Deploy(
 	if kubeconfig != nil {
 		c = c.WithMountedSecret("/run/kubeconfig", kubeconfig).WithEnvVariable("KUBECONFIG", "/run/kubeconfig")
 	}
-	args := []string{"omninode", "deploy", "--env", env, "--images", "images.json", "--out", "out"}
+	// The folder the documentation exports to, so that what is printed here is true there.
+	out := "out/" + env
+	args := []string{"omninode", "deploy", "--env", env, "--images", "images.json", "--out", out}
 	if apply {
 		args = append(args, "--apply")
 	}
 	c = c.WithExec(args)
 	if _, err := c.Sync(ctx); err != nil {
 		f := explain("deploy to "+env, "deploy", err)
-		f.Next = "dagger call deploy --env=" + env + " -o out/" + env
+		f.Next = "dagger call deploy --env=" + env + " -o " + out
 		return nil, f
 	}
-	return c.Directory("/work/out").WithDirectory("images", images), nil
+	return c.Directory("/work/"+out).WithDirectory("images", images), nil
 }
