@@ -128,7 +128,8 @@ func (r *run) diagnose(ctx context.Context, f *report.Failure) *report.Failure {
 	return f
 }
 
-// stop stops what still runs, gently: the end of the session would kill it.
+// stop stops what still runs. The nodes were stopped gently before, if the run came that far; nothing
+// else has anything to lose.
 func (r *run) stop(ctx context.Context) {
 	ctx = context.WithoutCancel(ctx)
 	services := []*dagger.Service{}
