@@ -87,25 +87,23 @@ func (r *Relay) relay(ctx context.Context, q engine.Queue, stop <-chan struct{})
 	held := map[aggregate]bool{}
 	for try := 0; ; {
 		stopping := closed(stop)
-		batch, err := q.Next(ctx, relayBatch)
+		refused, empty, err := r.round(ctx, q, held)
 		if err != nil {
 			return err
 		}
-		if len(batch) == 0 {
-			if stopping {
-				return nil
-			}
-			if err := q.Wait(ctx, r.wake, relayPoll); err != nil {
-				return err
-			}
-			continue
-		}
-		if err := q.Delete(ctx, r.send(ctx, batch, held)); err != nil {
-			return err
-		}
-		if try++; len(held) == 0 {
+		held = refused
+		switch {
+		case len(held) > 0:
+			try++
+			err = pause(ctx, try)
+		case empty && stopping:
+			return nil
+		case empty:
+			err = q.Wait(ctx, r.wake, relayPoll)
+		default:
 			try = 0
-		} else if err := pause(ctx, try); err != nil {
+		}
+		if err != nil {
 			return err
 		}
 	}
@@ -114,32 +112,51 @@ func (r *Relay) relay(ctx context.Context, q engine.Queue, stop <-chan struct{})
 // aggregate is what order is kept for.
 type aggregate struct{ topic, key string }
 
-// send produces a batch and returns the ids of what the broker has. An aggregate with a record that
-// was refused is held: only its first record is sent until the broker takes that.
-func (r *Relay) send(ctx context.Context, batch []engine.Queued, held map[aggregate]bool) (sent []int64) {
+// round sends a batch from the beginning of the outbox and returns which aggregates had a record
+// refused. While there are some, or were in the round before, it goes on to the end of the outbox:
+// others must not wait behind them.
+func (r *Relay) round(ctx context.Context, q engine.Queue, held map[aggregate]bool) (refused map[aggregate]bool, empty bool, err error) {
+	refused = map[aggregate]bool{}
 	tried := map[aggregate]bool{}
+	for after := int64(0); ; {
+		batch, err := q.Next(ctx, after, relayBatch)
+		if err != nil || len(batch) == 0 {
+			return refused, after == 0, err
+		}
+		after = batch[len(batch)-1].ID
+		if err := q.Delete(ctx, r.send(ctx, batch, held, tried, refused)); err != nil {
+			return refused, false, err
+		}
+		if len(batch) < relayBatch || len(held)+len(refused) == 0 {
+			return refused, false, nil
+		}
+	}
+}
+
+// send produces a batch and returns the ids of what the broker has. Of an aggregate that was held in
+// the round before only the first record is sent, and nothing more of one that was refused in this.
+func (r *Relay) send(ctx context.Context, batch []engine.Queued, held, tried, refused map[aggregate]bool) (sent []int64) {
 	var ids []int64
 	var records []engine.Outgoing
 	for _, q := range batch {
 		a := aggregate{q.Record.Topic, q.Record.Key}
-		if held[a] && tried[a] {
+		if refused[a] || held[a] && tried[a] {
 			continue
 		}
 		tried[a] = true
 		ids = append(ids, q.ID)
 		records = append(records, q.Record)
 	}
-	clear(held)
 	for i, err := range r.Produce(ctx, records) {
 		if err == nil {
 			sent = append(sent, ids[i])
 			continue
 		}
 		a := aggregate{records[i].Topic, records[i].Key}
-		if !held[a] && ctx.Err() == nil {
+		if !held[a] && !refused[a] && ctx.Err() == nil {
 			r.Log.ErrorContext(ctx, "record was refused, its key is held", "topic", a.topic, "key", a.key, "err", err)
 		}
-		held[a] = true
+		refused[a] = true
 	}
 	return sent
 }

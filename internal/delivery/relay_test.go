@@ -3,6 +3,7 @@ package delivery
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"slices"
 	"sync"
@@ -34,10 +35,16 @@ func (s *shelf) Lead(ctx context.Context, f func(context.Context, engine.Queue) 
 	return f(ctx, s)
 }
 
-func (s *shelf) Next(_ context.Context, limit int) ([]engine.Queued, error) {
+func (s *shelf) Next(_ context.Context, after int64, limit int) ([]engine.Queued, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return slices.Clone(s.queued[:min(limit, len(s.queued))]), nil
+	var next []engine.Queued
+	for _, q := range s.queued {
+		if q.ID > after && len(next) < limit {
+			next = append(next, q)
+		}
+	}
+	return next, nil
 }
 
 func (s *shelf) Delete(_ context.Context, ids []int64) error {
@@ -104,6 +111,39 @@ func TestRelay(t *testing.T) {
 		close(stop)
 		<-done
 		want(t, "left after stop", len(s.queued), 0)
+	})
+}
+
+// TestRefusedKeyHoldsBackNoOther: however many records a refused key has, those of others behind them
+// are sent meanwhile, and its own go out in order once the broker takes them.
+func TestRefusedKeyHoldsBackNoOther(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := &shelf{refuses: map[string]int{"a": 1 << 30}}
+		s.put("a", "0")
+		r := NewRelay(s, s.produce, slog.New(slog.DiscardHandler))
+		stop := make(chan struct{})
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			r.Run(t.Context(), stop)
+		}()
+		synctest.Wait() // a is known to be refused
+		var order []string
+		for i := range 2*relayBatch + 10 {
+			s.put("a", fmt.Sprint(i+1))
+			order = append(order, fmt.Sprint("a", i))
+		}
+		s.put("b", "0")
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		want(t, "sent while refused", s.sent, []string{"b0"})
+		s.mu.Lock()
+		clear(s.refuses)
+		s.mu.Unlock()
+		close(stop)
+		<-done
+		want(t, "sent in the end", s.sent, append(append([]string{"b0"}, order...), fmt.Sprint("a", len(order))))
 	})
 }
 

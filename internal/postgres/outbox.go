@@ -60,15 +60,15 @@ type queue struct{ conn *pgx.Conn }
 var _ engine.Queue = (*queue)(nil)
 
 // Next implements engine.Queue.
-func (q *queue) Next(ctx context.Context, limit int) ([]engine.Queued, error) {
-	const query = `SELECT id, topic, key, header_names, header_values, value FROM outbox ORDER BY id LIMIT $1`
+func (q *queue) Next(ctx context.Context, after int64, limit int) ([]engine.Queued, error) {
+	const query = `SELECT id, topic, key, header_names, header_values, value FROM outbox WHERE id > $1 ORDER BY id LIMIT $2`
 	records, err := collect(ctx, q.conn, func(row pgx.CollectableRow) (r engine.Queued, err error) {
 		var key []byte
 		var names, values [][]byte
 		err = row.Scan(&r.ID, &r.Record.Topic, &key, &names, &values, &r.Record.Value)
 		r.Record.Key, r.Record.Headers = string(key), zip(names, values)
 		return r, err
-	}, query, limit)
+	}, query, after, limit)
 	if err != nil {
 		return nil, fmt.Errorf("read outbox: %w", err)
 	}

@@ -60,8 +60,9 @@ type Outbox interface {
 
 // Queue is the outbox in the hands of the process that relays it. It is not safe for concurrent use.
 type Queue interface {
-	// Next returns up to limit records in the order in which those of one key were committed.
-	Next(ctx context.Context, limit int) ([]Queued, error)
+	// Next returns up to limit records with an id above after, in the order in which those of one key
+	// were committed, which is that of their ids.
+	Next(ctx context.Context, after int64, limit int) ([]Queued, error)
 	// Delete removes records that the broker has.
 	Delete(ctx context.Context, ids []int64) error
 	// Wait returns when there may be something new: at a commit of any process, when wake is
