@@ -18,7 +18,7 @@ const rootfsPackages = "ca-certificates curl"
 func (s *site) rootfs() step {
 	st := step{
 		name: "debian root", lane: assembling, needs: []string{"host tools"},
-		expect: 70 * time.Second, disk: gib,
+		expect: 60 * time.Second, disk: gib / 2,
 	}
 	return s.cached(st, "rootfs", s.keys.rootfs, s.buildRootfs)
 }

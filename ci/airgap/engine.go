@@ -58,7 +58,7 @@ func (s *site) sdkDigest() (string, error) {
 func (s *site) engine() step {
 	return step{
 		name: "engine", lane: assembling, needs: []string{"image engine", "sdk content"},
-		key: s.keys.engine, expect: 3 * time.Second, disk: 3 * gib, size: unsized,
+		key: s.keys.engine, expect: 3 * time.Second, disk: 2 * gib, size: unsized,
 		ready: func(ctx context.Context) bool { return s.engineState(ctx) == running && s.cliLinked() },
 		make: func(ctx context.Context, log io.Writer) error {
 			if err := s.linkCLI(); err != nil {

@@ -33,13 +33,13 @@ func (s *site) images() []image {
 			stage: s.stageBase,
 		},
 		base(image{
-			name: "golang", refs: golangReferences(s.golang.version), expect: 40 * time.Second, disk: gib,
+			name: "golang", refs: golangReferences(s.golang.version), expect: 25 * time.Second, disk: gib / 2,
 			stage: func(dir string) error {
 				return linkTree(s.golang.root, filepath.Join(dir, "go"), "test", "api", "doc", "misc")
 			},
 		}),
 		base(image{
-			name: "engine", needs: []string{"compile dagger"}, expect: 40 * time.Second, disk: gib,
+			name: "engine", needs: []string{"compile dagger"}, expect: 25 * time.Second, disk: gib / 2,
 			stage: s.stagePrograms("dagger", s.keys.dagger, "engine", "init", "dialstdio", "dnsname"),
 		}),
 		{
@@ -59,14 +59,14 @@ func (s *site) images() []image {
 		}),
 		base(image{
 			name: "kafka", refs: []reference{"apache/kafka:" + kafkaVersion},
-			needs: []string{"kafka jars"}, expect: 25 * time.Second, disk: gib,
+			needs: []string{"kafka jars"}, expect: 37 * time.Second, disk: gib / 2,
 			stage: func(dir string) error {
 				return linkTree(s.cache.path("jars", s.keys.jars), filepath.Join(dir, "libs"))
 			},
 		}),
 		base(image{
 			name: "postgres", refs: []reference{"postgres:" + postgresVersion},
-			needs: []string{"postgres binaries"}, expect: 30 * time.Second, disk: gib / 2,
+			needs: []string{"postgres binaries"}, expect: 15 * time.Second, disk: gib / 2,
 			stage: func(dir string) error {
 				dist := filepath.Join(s.cache.path("postgres", s.keys.postgres), "dist")
 				return linkTree(dist, filepath.Join(dir, "dist"))

@@ -89,7 +89,7 @@ func (s *site) serve(img image) step {
 	tag := localTag(img.name, s.keys.images[img.name])
 	return step{
 		name: "mirror " + img.name, lane: assembling, needs: []string{"image " + img.name, "engine"},
-		key: s.keys.images[img.name], expect: 12 * time.Second, disk: gib / 4, size: unsized,
+		key: s.keys.images[img.name], expect: 6 * time.Second, disk: gib / 8, size: unsized,
 		ready: func(ctx context.Context) bool {
 			m, err := s.mirror(ctx)
 			return err == nil && s.served(ctx, m, img, s.docker.imageID(ctx, tag))
