@@ -13,6 +13,7 @@ import (
 const (
 	transactionTimeout = 10 * time.Second // below the session's, so that a transaction never outlives a member
 	transactionRecords = 200
+	refusedPause       = time.Second // before a batch that was refused comes again
 )
 
 // Transform turns records into what they cause. done is called once both are committed.
@@ -44,7 +45,7 @@ func (c *Client) Transact(ctx, work context.Context, m Membership, f Transform) 
 		if fetches.NumRecords() == 0 {
 			continue
 		}
-		if err := c.transaction(work, s, fetches, f); err != nil {
+		if err := c.transaction(ctx, work, s, fetches, f); err != nil {
 			return err
 		}
 	}
@@ -52,15 +53,15 @@ func (c *Client) Transact(ctx, work context.Context, m Membership, f Transform) 
 
 // transaction settles one batch. A batch that is aborted because the group rebalanced, or because
 // the cluster did not take a record, is fetched again by whoever has its partitions then.
-func (c *Client) transaction(ctx context.Context, s *kgo.GroupTransactSession, fetches kgo.Fetches, f Transform) error {
+func (c *Client) transaction(ctx, work context.Context, s *kgo.GroupTransactSession, fetches kgo.Fetches, f Transform) error {
 	records := make([]engine.Record, 0, fetches.NumRecords())
 	fetches.EachRecord(func(r *kgo.Record) { records = append(records, incoming(r)) })
 	if err := s.Begin(); err != nil {
 		return fmt.Errorf("begin transaction: %w", err)
 	}
-	out, done, err := f(ctx, records)
+	out, done, err := f(work, records)
 	if err != nil {
-		_, aborted := s.End(ctx, kgo.TryAbort)
+		_, aborted := s.End(work, kgo.TryAbort)
 		if aborted != nil {
 			return fmt.Errorf("abort transaction: %w", aborted)
 		}
@@ -68,15 +69,19 @@ func (c *Client) transaction(ctx context.Context, s *kgo.GroupTransactSession, f
 	}
 	first := kgo.AbortingFirstErrPromise(s.Client())
 	for _, r := range out {
-		s.Produce(ctx, outgoing(r), first.Promise())
+		s.Produce(work, outgoing(r), first.Promise())
 	}
 	failed := first.Err()
-	committed, err := s.End(ctx, kgo.TransactionEndTry(failed == nil))
+	committed, err := s.End(work, kgo.TransactionEndTry(failed == nil))
 	switch {
 	case err != nil:
 		return fmt.Errorf("end transaction: %w", err)
 	case failed != nil:
 		c.cfg.Log.ErrorContext(ctx, "transaction was aborted: a record was not accepted", "err", failed)
+		select {
+		case <-ctx.Done():
+		case <-time.After(refusedPause):
+		}
 	case committed:
 		done()
 	default:
