@@ -27,7 +27,7 @@ test: verify unit e2e ## everything that needs only Go: generated files, unit an
 .PHONY: unit
 unit: ## unit and conformance tests, with the race detector where cgo is available
 	@test -n "$(RACE)" || echo "note: no C compiler found, running without the race detector"
-	@go test $(RACE) -timeout 10m ./... | { grep -v 'no test files' || true; }
+	@go test $(RACE) -timeout 10m ./... | { grep --line-buffered -v 'no test files' || true; }
 	@go -C ci test ./image ./report
 	@go -C ci/airgap test ./...
 
