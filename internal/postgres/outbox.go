@@ -34,6 +34,9 @@ func (s *Store) Lead(ctx context.Context, f func(ctx context.Context, q engine.Q
 			return err
 		}
 	}
+	if _, err := conn.Exec(ctx, `SET idle_session_timeout = `+millis(leaderSilence)); err != nil {
+		return fmt.Errorf("bound the relay's silence: %w", err)
+	}
 	const listen = `DO $$ BEGIN EXECUTE format('LISTEN %I', 'outbox_' || current_schema()); END $$`
 	if _, err := conn.Exec(ctx, listen); err != nil {
 		return fmt.Errorf("listen to outbox: %w", err)

@@ -43,6 +43,11 @@ const (
 	idleInTransaction = 5 * time.Second
 	lockTimeout       = 5 * time.Second
 	statementTimeout  = 10 * time.Second
+
+	// The relay's place belongs to a session: that of a host which vanished, or of a process which was
+	// stopped, must end by itself. In charge, the relay is never silent for longer than a broker takes.
+	keepaliveSeconds = "5" // idle time and interval, three of which end a connection
+	leaderSilence    = 30 * time.Second
 )
 
 // Store is a node's schema. It is safe for concurrent use.
@@ -72,6 +77,9 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 	cc.RuntimeParams["idle_in_transaction_session_timeout"] = millis(idleInTransaction)
 	cc.RuntimeParams["lock_timeout"] = millis(lockTimeout)
 	cc.RuntimeParams["statement_timeout"] = millis(statementTimeout)
+	cc.RuntimeParams["tcp_keepalives_idle"] = keepaliveSeconds
+	cc.RuntimeParams["tcp_keepalives_interval"] = keepaliveSeconds
+	cc.RuntimeParams["tcp_keepalives_count"] = "3"
 	if c.Dial != nil {
 		cc.DialFunc = c.Dial
 		cc.LookupFunc = func(_ context.Context, host string) ([]string, error) { return []string{host}, nil }
