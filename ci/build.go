@@ -51,7 +51,7 @@ func (m *Omninode) cli() *dagger.File {
 func (m *Omninode) tool() *dagger.Container {
 	return m.from(golangImage).
 		WithFile("/usr/local/bin/omninode", m.cli()).
-		WithWorkdir("/work")
+		WithWorkdir("/src")
 }
 
 const buildNodes = `set -eu
@@ -74,8 +74,8 @@ func (m *Omninode) binaries(nodes []string) *dagger.Directory {
 // content alone. What is deployed is what ran here: the tarballs are run as services, and exported.
 func (m *Omninode) images(nodes []string) *dagger.Directory {
 	return m.tool().
-		WithMountedDirectory("/work/nodes", m.contracts()).
-		WithMountedDirectory("/work/bin", m.binaries(nodes)).
+		WithMountedDirectory("/src/nodes", m.contracts()).
+		WithMountedDirectory("/src/bin", m.binaries(nodes)).
 		WithExec([]string{"omninode", "pack", "--binaries", "bin", "--out", "/out"}).
 		Directory("/out")
 }

@@ -25,9 +25,9 @@ func (m *Omninode) Deploy(
 		return nil, err
 	}
 	c := m.tool().
-		WithMountedDirectory("/work/nodes", m.contracts()).
-		WithMountedDirectory("/work/env", m.Source.Directory("env")).
-		WithMountedFile("/work/images.json", images.File("images.json"))
+		WithMountedDirectory("/src/nodes", m.contracts()).
+		WithMountedDirectory("/src/env", m.Source.Directory("env")).
+		WithMountedFile("/src/images.json", images.File("images.json"))
 	if kubeconfig != nil {
 		c = c.WithMountedSecret("/run/kubeconfig", kubeconfig).WithEnvVariable("KUBECONFIG", "/run/kubeconfig")
 	}
@@ -43,5 +43,5 @@ func (m *Omninode) Deploy(
 		f.Next = "dagger call deploy --env=" + env + " -o " + out
 		return nil, f
 	}
-	return c.Directory("/work/"+out).WithDirectory("images", images), nil
+	return c.Directory("/src/"+out).WithDirectory("images", images), nil
 }

@@ -164,9 +164,9 @@ mkdir -p /out
 // scenarios runs the scenarios of a phase and adds them to the report.
 func (r *run) scenarios(ctx context.Context, phase string) {
 	out := r.tool().
-		WithMountedDirectory("/work/nodes", r.m.contracts()).
-		WithMountedFile("/work/payment", r.m.binaries(r.nodes).File("payment")).
-		WithEnvVariable("E2E_NODE_BINARY", "/work/payment").
+		WithMountedDirectory("/src/nodes", r.m.contracts()).
+		WithMountedFile("/src/payment", r.m.binaries(r.nodes).File("payment")).
+		WithEnvVariable("E2E_NODE_BINARY", "/src/payment").
 		WithEnvVariable("ONEX_KAFKA_BROKERS", r.stack.kafka.address()).
 		WithEnvVariable("CONSUL_HTTP_ADDR", r.stack.consulURL()).
 		WithEnvVariable("E2E_GATEWAY_URL", r.gatewayURL()).

@@ -19,8 +19,8 @@ echo "regenerated $(find nodes -name '*.gen*.go' | wc -l) files, no difference"`
 // All generated files are deleted and written again by the command built from this source.
 func (m *Omninode) Generate(ctx context.Context) (string, error) {
 	out, err := m.tool().
-		WithMountedFile("/work/go.mod", m.Source.File("go.mod")).
-		WithDirectory("/work/nodes", m.Source.Directory("nodes")).
+		WithMountedFile("/src/go.mod", m.Source.File("go.mod")).
+		WithDirectory("/src/nodes", m.Source.Directory("nodes")).
 		WithExec([]string{"sh", "-c", regenerate}).
 		Stdout(ctx)
 	if err != nil {

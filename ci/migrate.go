@@ -43,7 +43,7 @@ func (m *Omninode) Migrate(
 // migrate runs the migrations of the fleet.
 func (r *run) migrate(ctx context.Context, database *dagger.Secret, direction string) (string, error) {
 	out, err := r.tool().
-		WithMountedDirectory("/work/nodes", r.m.contracts()).
+		WithMountedDirectory("/src/nodes", r.m.contracts()).
 		WithSecretVariable("DATABASE_URL", database).
 		WithExec([]string{"omninode", "migrate", direction}).
 		Stdout(ctx)

@@ -40,7 +40,7 @@ func (m *Omninode) Seed(ctx context.Context) (string, error) {
 // which the seeding makes and nobody else learns.
 func (r *run) seed(ctx context.Context) (string, error) {
 	out, err := r.tool().
-		WithMountedDirectory("/work/nodes", r.m.contracts()).
+		WithMountedDirectory("/src/nodes", r.m.contracts()).
 		WithEnvVariable("VAULT_ADDR", r.stack.vaultURL()).
 		WithSecretVariable("VAULT_TOKEN", r.keys.vaultToken).
 		WithSecretVariable("DATABASE_URL", r.keys.databaseURL).
