@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -131,11 +132,19 @@ func TestTimersFire(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		start := event.MustRef("shop/ask.v1")
+		var mu sync.Mutex
 		var fired []string
+		soFar := func() []string {
+			mu.Lock()
+			defer mu.Unlock()
+			return slices.Clone(fired)
+		}
 		r := newRig(t, engine.Input{}, func(_ context.Context, c engine.Call) engine.Outcome {
 			if c.Timer == "" {
 				return engine.Outcome{State: []byte(`{}`), Timers: []engine.Timer{{Name: "t", After: time.Minute}, {Name: "u", After: time.Hour}}}
 			}
+			mu.Lock()
+			defer mu.Unlock()
 			fired = append(fired, fmt.Sprint(c.Timer, c.Attempt))
 			if c.Attempt < 3 {
 				return engine.Outcome{Err: errors.New("not yet")}
@@ -160,10 +169,10 @@ func TestTimersFire(t *testing.T) {
 		}
 		time.Sleep(59 * time.Second)
 		synctest.Wait()
-		want(t, "fired early", len(fired), 0)
+		want(t, "fired early", len(soFar()), 0)
 		time.Sleep(24 * time.Hour)
 		synctest.Wait()
-		want(t, "fired", fired, []string{"t1", "t2", "t3"})
+		want(t, "fired", soFar(), []string{"t1", "t2", "t3"})
 		want(t, "state", string(r.store.State("k").Data), `{"done":true}`)
 		stop()
 		<-watched
