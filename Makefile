@@ -12,10 +12,11 @@ FUZZ  ?= 5s
 # The race detector needs cgo. Where it is missing the tests run without and say so.
 RACE := $(shell test "$$(go env CGO_ENABLED)" = 1 && echo -race)
 LINT := go tool -modfile=tools/go.mod golangci-lint
+image = $(shell sed -n 's/.*$(1)Image *= "\(.*\)"/\1/p' ci/versions.go)
 
 .PHONY: help
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z][a-z0-9-]*:.*## / {printf "  \033[1m%-10s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z][a-z0-9-]*:.*## / {printf "  \033[1m%-11s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: e2e
 e2e: build ## run the shop's scenarios on embedded backends (seconds, no Docker)
@@ -34,6 +35,20 @@ unit: ## unit and conformance tests, with the race detector where cgo is availab
 .PHONY: pipeline
 pipeline: build ## the whole pipeline on real Vault, Consul, Kafka and Postgres, through Dagger (BREAK=vault|consul|kafka|postgres|handler must fail)
 	@bin/omninode e2e --on real $(if $(CASES),--cases $(CASES)) $(if $(BREAK),--break $(BREAK))
+
+.PHONY: conformance
+conformance: ## the suites of Vault and Consul on real servers, in containers on 127.0.0.1 (needs Docker on Linux)
+	@export VAULT_DEV_ROOT_TOKEN_ID=$$(od -An -N16 -tx1 /dev/urandom | tr -d ' \n'); port=$$((20000 + RANDOM % 10000)); \
+	vault='' consul=''; trap 'docker rm -f $$vault $$consul >/dev/null' EXIT; \
+	: "the network is the host's, because Consul checks the servers of the tests"; \
+	vault=$$(docker run --rm -d --network host -e SKIP_SETCAP=1 -e VAULT_DEV_ROOT_TOKEN_ID $(call image,vault) server -dev -dev-listen-address=127.0.0.1:$$port); \
+	consul=$$(docker run --rm -d --network host $(call image,consul) agent -dev -bind 127.0.0.1 -client 127.0.0.1 -http-port=$$((port + 2)) \
+	  -server-port=$$((port + 3)) -serf-lan-port=$$((port + 4)) -dns-port=-1 -grpc-port=-1 -grpc-tls-port=-1); \
+	export TEST_VAULT_TOKEN=$$VAULT_DEV_ROOT_TOKEN_ID TEST_VAULT_ADDR=http://127.0.0.1:$$port TEST_CONSUL_ADDR=127.0.0.1:$$((port + 2)); \
+	timeout 60 sh -c "until docker exec $$vault vault status -address=$$TEST_VAULT_ADDR && docker exec $$consul consul catalog nodes -http-addr=$$TEST_CONSUL_ADDR; do sleep 1; done" >/dev/null 2>&1 \
+	  || { echo "the servers are not ready after 60s:"; docker logs -n 20 $$vault; docker logs -n 20 $$consul; exit 1; } 2>&1; \
+	go test -count=1 $(RACE) -timeout 5m ./internal/vault ./internal/consul; \
+	go test -count=1 $(RACE) -timeout 5m -run Vault ./internal/provision
 
 .PHONY: generate
 generate: build ## regenerate the nodes from their contracts
