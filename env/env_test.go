@@ -41,7 +41,7 @@ func known(t *testing.T) map[string]string {
 			vars[contract.Env(c.Node, s.Key)] = "secret"
 		}
 	}
-	for _, name := range []string{"VAULT_SECRET_ID", "VAULT_WRAPPED_SECRET_ID", "CONSUL_HTTP_TOKEN"} {
+	for _, name := range []string{"VAULT_SECRET_ID", "VAULT_WRAPPED_SECRET_ID", "VAULT_TOKEN", "CONSUL_HTTP_TOKEN"} {
 		if vars[name] == "" {
 			t.Fatalf("the runtime does not read %s any more", name)
 		}

@@ -115,26 +115,18 @@ func engineConfig(n Node) engine.Config {
 // sources chooses where settings come from and says why.
 func (p *process) sources(ctx context.Context, nodes []Node) ([]config.Source, func(), error) {
 	environ := config.Environ(p.lookup)
-	v := p.env.Vault
 	switch {
-	case v.Address != "" && len(nodes) > 1:
-		return nil, func() {}, &Error{
-			Code:   CodeEnvironment,
-			Err:    fmt.Errorf("VAULT_ADDR is set for %d nodes in one process, but an AppRole opens the secrets of one node", len(nodes)),
-			Remedy: "run each node as its own process, or unset VAULT_ADDR and export ONEX_SECRETS_FILE",
+	case p.env.Vault.Address != "":
+		login, chosenBy, err := p.env.Vault.Login()
+		if err != nil {
+			return nil, func() {}, &Error{Code: CodeEnvironment, Err: err, Remedy: "set the variables of exactly one login, or unset VAULT_ADDR"}
 		}
-	case v.Address != "" && v.RoleID != "":
 		store, err := p.openVault(ctx, nodes)
 		if err != nil {
 			return nil, func() {}, err
 		}
-		p.log.InfoContext(ctx, "secrets come from vault", "address", v.Address, "role_id", v.RoleID, "why", "VAULT_ADDR and VAULT_ROLE_ID are set")
+		p.log.InfoContext(ctx, "secrets come from vault", "address", p.env.Vault.Address, "login", login, "why", "VAULT_ADDR and "+chosenBy+" are set")
 		return []config.Source{secret.Source("vault", store), environ}, func() { _ = store.Stop(bounded(ctx)) }, nil
-	case v.Address != "":
-		return nil, func() {}, &Error{
-			Code: CodeEnvironment, Err: errors.New("VAULT_ADDR is set, but VAULT_ROLE_ID is not"),
-			Remedy: "export VAULT_ROLE_ID=omninode-<node> and VAULT_SECRET_ID_FILE, or unset VAULT_ADDR",
-		}
 	case p.env.SecretsFile != "":
 		file, err := secret.OpenFile(p.env.SecretsFile)
 		if err != nil {
@@ -149,12 +141,10 @@ func (p *process) sources(ctx context.Context, nodes []Node) ([]config.Source, f
 
 // openVault waits for a Vault that is sealed or not there yet; what it refuses ends the start.
 func (p *process) openVault(ctx context.Context, nodes []Node) (*vault.Store, error) {
-	v := p.env.Vault
+	c := p.env.Vault
+	c.Dial, c.Log = p.dial, p.log
 	for try := 0; ; try++ {
-		store, err := vault.Open(ctx, vault.Config{
-			Address: v.Address, RoleID: v.RoleID, SecretID: config.NewSecret(v.SecretID), SecretIDFile: v.SecretIDFile,
-			WrappedSecretID: config.NewSecret(v.Wrapped), Dial: p.dial, Log: p.log,
-		})
+		store, err := vault.Open(ctx, c)
 		if err == nil {
 			err = store.Start(context.WithoutCancel(ctx))
 		}

@@ -10,6 +10,9 @@ import (
 	"os"
 	"strings"
 	"time"
+
+	"github.com/omninode-ai/omninode/internal/vault"
+	"github.com/omninode-ai/omninode/onex/config"
 )
 
 // environment is what a process needs to know before it can reach anything. It comes from
@@ -18,7 +21,7 @@ type environment struct {
 	Brokers       []string
 	Consul        string
 	ConsulToken   string
-	Vault         vaultEnvironment
+	Vault         vault.Config
 	SecretsFile   string
 	HTTPAddr      string
 	Advertise     string
@@ -28,10 +31,6 @@ type environment struct {
 	LogLevel      slog.Level
 	LogFormat     string
 	Hosts         map[string]string
-}
-
-type vaultEnvironment struct {
-	Address, RoleID, SecretID, SecretIDFile, Wrapped string
 }
 
 // readEnvironment reports everything that is missing or malformed at once.
@@ -44,9 +43,16 @@ func readEnvironment(lookup func(string) (string, bool)) (environment, error) {
 	e := environment{
 		Consul:      r.required("CONSUL_HTTP_ADDR", "host:port of the Consul agent"),
 		ConsulToken: r.text("CONSUL_HTTP_TOKEN", ""),
-		Vault: vaultEnvironment{
-			Address: r.text("VAULT_ADDR", ""), RoleID: r.text("VAULT_ROLE_ID", ""), SecretID: r.text("VAULT_SECRET_ID", ""),
-			SecretIDFile: r.text("VAULT_SECRET_ID_FILE", ""), Wrapped: r.text("VAULT_WRAPPED_SECRET_ID", ""),
+		Vault: vault.Config{
+			Address: r.text("VAULT_ADDR", ""),
+			AppRole: vault.AppRole{
+				RoleID: r.text("VAULT_ROLE_ID", ""), SecretIDFile: r.text("VAULT_SECRET_ID_FILE", ""),
+				SecretID: r.secret("VAULT_SECRET_ID"), WrappedSecretID: r.secret("VAULT_WRAPPED_SECRET_ID"),
+			},
+			JWT: vault.JWT{
+				Role: r.text("VAULT_ROLE", ""), File: r.text("VAULT_JWT_FILE", ""), Mount: r.text("VAULT_AUTH_MOUNT", ""),
+			},
+			Token: vault.Token{Value: r.secret("VAULT_TOKEN"), File: r.text("VAULT_TOKEN_FILE", "")},
 		},
 		SecretsFile:   r.text("ONEX_SECRETS_FILE", ""),
 		HTTPAddr:      r.text("ONEX_HTTP_ADDR", ":8080"),
@@ -79,6 +85,10 @@ type environmentReader struct {
 func (r *environmentReader) text(name, otherwise string) string {
 	value, _ := r.lookup(name)
 	return cmp.Or(strings.TrimSpace(value), otherwise)
+}
+
+func (r *environmentReader) secret(name string) config.Secret {
+	return config.NewSecret(r.text(name, ""))
 }
 
 func (r *environmentReader) required(name, what string) string {

@@ -266,6 +266,8 @@ func TestStartRefuses(t *testing.T) {
 	lonely.Inputs = append([]engine.Input{{Type: ref(node.Name, "more"), Class: event.Command}}, node.Inputs...)
 	unmigrated := echo(onex.Effect, f.name("unmigrated"), engine.RetryPolicy{}, succeed)
 	unmigratedEnv := with(envName(unmigrated), good[envName(node)]+"&search_path=public")
+	twoLogins := with("VAULT_ADDR", "http://127.0.0.1:1")
+	twoLogins["VAULT_ROLE"], twoLogins["VAULT_TOKEN"] = "r", "t"
 	tests := map[string]struct {
 		env  map[string]string
 		node onex.Node
@@ -276,6 +278,7 @@ func TestStartRefuses(t *testing.T) {
 		"bad duration":    {with("ONEX_DRAIN_TIMEOUT", "soon"), node, onex.CodeEnvironment, "ONEX_DRAIN_TIMEOUT"},
 		"bad hosts":       {with("ONEX_HOSTS", "kafka"), node, onex.CodeEnvironment, "ONEX_HOSTS"},
 		"half a vault":    {with("VAULT_ADDR", "http://127.0.0.1:1"), node, onex.CodeEnvironment, "VAULT_ROLE_ID"},
+		"two logins":      {twoLogins, node, onex.CodeEnvironment, "VAULT_TOKEN_FILE"},
 		"occupied port":   {with("ONEX_HTTP_ADDR", shared.consul), node, onex.CodeAddress, "listen on"},
 		"no database url": {with(envName(node), ""), node, onex.CodeSettings, envName(node)},
 		"bad database":    {with(envName(node), "nonsense://"), node, onex.CodeDatabase, "database url"},

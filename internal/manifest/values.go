@@ -97,6 +97,7 @@ func reserved() []string {
 	return []string{
 		"ONEX_ADVERTISE_ADDR", "ONEX_HTTP_ADDR", "ONEX_INSTANCE",
 		"VAULT_ROLE_ID", "VAULT_SECRET_ID", "VAULT_SECRET_ID_FILE",
+		"VAULT_ROLE", "VAULT_TOKEN", "VAULT_TOKEN_FILE", // a node has one login only
 	}
 }
 

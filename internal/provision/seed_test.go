@@ -332,13 +332,13 @@ func TestSeedVault(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	logins := map[string]vault.Config{
+	logins := map[string]vault.AppRole{
 		"custom":  {SecretID: config.NewSecret("custom-" + s.suffix)},
 		"wrapped": {WrappedSecretID: config.NewSecret(strings.TrimSpace(string(wrapped)))},
 	}
-	for name, c := range logins {
-		c.Address, c.RoleID = addr, vault.Role(s.node)
-		st, err := vault.Open(t.Context(), c)
+	for name, login := range logins {
+		login.RoleID = vault.Role(s.node)
+		st, err := vault.Open(t.Context(), vault.Config{Address: addr, AppRole: login})
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 			continue

@@ -165,12 +165,13 @@ func isCASMismatch(err error) bool {
 	return errors.As(err, &answer) && answer.StatusCode == http.StatusBadRequest && mentions(answer, "check-and-set")
 }
 
-// Policy returns the rules of a node's policy: it may read its own secrets, keep its own token alive
-// and give it back, and nothing else.
+// Policy returns the rules of a node's policy: it may read its own secrets, look its own token up, keep
+// it alive and give it back, and nothing else.
 func Policy(node string) string {
 	rules := []string{
 		fmt.Sprintf("# %s: written by omninode seed; changes are overwritten", Role(node)),
 		rule(Mount+"/data/"+Path(node), "read"),
+		rule("auth/token/lookup-self", "read"),
 		rule("auth/token/renew-self", "update"),
 		rule("auth/token/revoke-self", "update"),
 	}

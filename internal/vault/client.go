@@ -48,24 +48,6 @@ func newClient(address string, token config.Secret, dial func(context.Context, s
 	return &client{api: a, http: c.HttpClient, address: address, timeout: c.Timeout}, nil
 }
 
-func (c *client) logIn(ctx context.Context, roleID string, secretID config.Secret) (*api.Secret, error) {
-	login, err := c.write(ctx, "auth/"+AuthMount+"/login", map[string]any{"role_id": roleID, "secret_id": secretID.Reveal()})
-	if isStatus(err, http.StatusBadRequest) {
-		return nil, &secret.UnavailableError{
-			Store: c.name(), Reason: "refuses the login of role id " + roleID,
-			Fix: "give the node a new secret id with: omninode seed", Err: err,
-		}
-	}
-	if err != nil {
-		return nil, err
-	}
-	if login == nil || login.Auth == nil {
-		return nil, &secret.UnavailableError{Store: c.name(), Reason: "answered a login without a token"}
-	}
-	c.api.SetToken(login.Auth.ClientToken)
-	return login, nil
-}
-
 // readKV returns the fields at a KV v2 path, none if the path does not exist or was deleted.
 func (c *client) readKV(ctx context.Context, path string) (map[string]string, error) {
 	fields, _, err := c.readKVVersion(ctx, path)

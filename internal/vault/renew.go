@@ -2,6 +2,8 @@ package vault
 
 import (
 	"context"
+	"errors"
+	"math"
 	"time"
 
 	"github.com/hashicorp/vault/api"
@@ -21,8 +23,8 @@ func (s *Store) Start(ctx context.Context) error {
 	return nil
 }
 
-// Stop ends what Start began, waits for it and revokes the store's token. A store that was stopped
-// must not be used.
+// Stop ends what Start began, waits for it and revokes the store's token unless that was given to it. A
+// store that was stopped must not be used.
 func (s *Store) Stop(ctx context.Context) error {
 	s.life.Lock()
 	defer s.life.Unlock()
@@ -41,10 +43,10 @@ func (s *Store) Stop(ctx context.Context) error {
 
 func (s *Store) revoke(ctx context.Context) error {
 	s.mu.Lock()
-	login := s.login
-	s.login = nil
+	token := s.token
+	s.token = nil
 	s.mu.Unlock()
-	if login == nil {
+	if token == nil || !s.login.owns() {
 		return nil
 	}
 	_, err := s.client.write(ctx, "auth/token/revoke-self", nil)
@@ -66,13 +68,16 @@ func (s *Store) keep(ctx context.Context, done chan<- struct{}) {
 // when the token ends, which is the time to log in again.
 func (s *Store) watch(ctx context.Context) bool {
 	s.mu.Lock()
-	login := s.login
+	token := s.token
 	select {
-	case <-s.fresh: // this is the newest login
+	case <-s.fresh: // this is the newest token
 	default:
 	}
 	s.mu.Unlock()
-	w, err := s.client.api.NewLifetimeWatcher(&api.LifetimeWatcherInput{Secret: login})
+	if token.Auth.LeaseDuration == 0 {
+		return s.superseded(ctx, math.MaxInt64)
+	}
+	w, err := s.client.api.NewLifetimeWatcher(&api.LifetimeWatcherInput{Secret: token})
 	if err != nil {
 		s.log.ErrorContext(ctx, "vault token cannot be watched", "err", err)
 		return false
@@ -95,18 +100,36 @@ func (s *Store) watch(ctx context.Context) bool {
 	}
 }
 
-// logInAgain tries until it succeeds or ctx ends, with growing pauses of at most 30 s.
+// superseded waits for d, and returns true at once when there is a newer token or ctx ended.
+func (s *Store) superseded(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return true
+	case <-s.fresh:
+		return true
+	case <-timer.C:
+		return false
+	}
+}
+
+// logInAgain tries until it succeeds or ctx ends, with growing pauses of at most 30 s. Without
+// another token to try it waits for ctx.
 func (s *Store) logInAgain(ctx context.Context) {
 	for pause := time.Second; ; pause = min(2*pause, 30*time.Second) {
 		err := s.logIn(ctx)
 		if err == nil || ctx.Err() != nil {
 			return
 		}
-		s.log.WarnContext(ctx, "vault login failed, trying again", "err", err, "pause", pause)
-		select {
-		case <-ctx.Done():
+		if errors.Is(err, errLastToken) {
+			s.log.ErrorContext(ctx, "vault token has ended", "err", err)
+			pause = math.MaxInt64
+		} else {
+			s.log.WarnContext(ctx, "vault login failed, trying again", "err", err, "pause", pause)
+		}
+		if s.superseded(ctx, pause) {
 			return
-		case <-time.After(pause):
 		}
 	}
 }

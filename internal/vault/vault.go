@@ -1,8 +1,9 @@
-// Package vault reads secrets from HashiCorp Vault for one process, logged in by AppRole, and sets
-// Vault up for a fleet (Admin). It implements onex/secret.
+// Package vault reads secrets from HashiCorp Vault for one process, and sets Vault up for a fleet
+// (Admin). It implements onex/secret.
 //
-// Secrets live in a KV v2 mount, one path per node with a field per key (Path). The store keeps its
-// own token alive, logs in again when that ends, and uses what it read for a few minutes at most.
+// Secrets live in a KV v2 mount, one path per node with a field per key (Path). The store logs in
+// by AppRole, by JWT or with a given token, keeps its token alive, logs in again when that ends, and
+// uses what it read for a few minutes at most.
 // Every call is bounded: a sealed or blocked Vault answers with an error, never with silence.
 package vault
 
@@ -14,8 +15,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"os"
-	"strings"
 	"sync"
 	"time"
 
@@ -37,15 +36,13 @@ func Path(node string) string { return "omninode/" + node }
 // Role returns the name of a node's AppRole and policy, which is its role id as well.
 func Role(node string) string { return "omninode-" + node }
 
-// Config opens a Store. Address, RoleID and one of the secret ids are required.
+// Config opens a Store. Address and exactly one of AppRole, JWT and Token are required.
 type Config struct {
 	Address string // URL (VAULT_ADDR)
-	RoleID  string // VAULT_ROLE_ID
 
-	SecretID        config.Secret // VAULT_SECRET_ID
-	SecretIDFile    string        // VAULT_SECRET_ID_FILE; read at every login
-	WrappedSecretID config.Secret // VAULT_WRAPPED_SECRET_ID: a token that wraps the secret id, used once
-	RoleName        string        // whose secret ids the wrapping token may hold; "": RoleID
+	AppRole AppRole // a role id and a secret id
+	JWT     JWT     // a role and a signed token, such as that of a Kubernetes service account
+	Token   Token   // a token as it is
 
 	// Dial opens connections; nil is a net.Dialer. It is where host names are overridden.
 	Dial     func(ctx context.Context, network, address string) (net.Conn, error)
@@ -54,34 +51,21 @@ type Config struct {
 	Log      *slog.Logger  // nil: discarded
 }
 
-func (c Config) validate() error {
-	switch {
-	case c.Address == "":
-		return errors.New("vault: no address; export VAULT_ADDR=http://host:8200")
-	case c.RoleID == "":
-		return errors.New("vault: no role id; export VAULT_ROLE_ID=omninode-<node>")
-	case c.SecretID.IsZero() && c.SecretIDFile == "" && c.WrappedSecretID.IsZero():
-		return errors.New("vault: no secret id; export VAULT_SECRET_ID, VAULT_SECRET_ID_FILE or VAULT_WRAPPED_SECRET_ID")
-	}
-	return nil
-}
-
-// Store reads secrets with the rights of one AppRole. It is safe for concurrent use.
+// Store reads secrets with the rights of one login. It is safe for concurrent use.
 type Store struct {
 	client   *client
-	config   Config
-	secretID config.Secret // unwrapped or given; empty: in SecretIDFile
 	cacheTTL time.Duration
 	log      *slog.Logger
 
 	logging sync.Mutex
+	login   login
 
 	mu     sync.Mutex
 	cache  map[string]cached // by path
-	login  *api.Secret       // of the current token
+	token  *api.Secret       // of the last login
 	health error
 
-	fresh chan struct{} // told when login changed
+	fresh chan struct{} // told when token changed
 
 	life   sync.Mutex
 	cancel context.CancelFunc // nil: not running
@@ -102,7 +86,11 @@ var (
 // (ErrSealed) or refuses the login, and a *WrapError if the wrapped secret id may have been seen by
 // somebody else.
 func Open(ctx context.Context, c Config) (*Store, error) {
-	if err := c.validate(); err != nil {
+	if c.Address == "" {
+		return nil, errors.New("vault: no address; export VAULT_ADDR=http://host:8200")
+	}
+	l, err := c.login()
+	if err != nil {
 		return nil, err
 	}
 	cl, err := newClient(c.Address, config.Secret{}, c.Dial, c.Timeout)
@@ -110,29 +98,18 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 		return nil, err
 	}
 	s := &Store{
-		client: cl, config: c, secretID: c.SecretID, log: c.Log,
+		client: cl, login: l, log: c.Log,
 		cacheTTL: cmp.Or(c.CacheTTL, 5*time.Minute),
 		cache:    map[string]cached{}, fresh: make(chan struct{}, 1),
 	}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
-	if err := s.begin(ctx); err != nil {
+	if err := s.logIn(ctx); err != nil {
 		cl.closeIdle()
 		return nil, err
 	}
 	return s, nil
-}
-
-func (s *Store) begin(ctx context.Context) error {
-	if wrapped := s.config.WrappedSecretID; !wrapped.IsZero() {
-		id, err := s.client.unwrapSecretID(ctx, cmp.Or(s.config.RoleName, s.config.RoleID), wrapped)
-		if err != nil {
-			return err
-		}
-		s.secretID = id
-	}
-	return s.logIn(ctx)
 }
 
 // Get returns the field key of the node's path. A path or field that does not exist is absent; a
@@ -174,35 +151,23 @@ func (s *Store) read(ctx context.Context, path string) (map[string]string, error
 	return s.client.readKV(ctx, path)
 }
 
-// logIn gets a new token. One login at a time, so that the client's token is the one s.login is about.
+// logIn gets a new token. One login at a time, so that the client's token is s.token.
 func (s *Store) logIn(ctx context.Context) error {
 	s.logging.Lock()
 	defer s.logging.Unlock()
-	login, err := s.tryLogIn(ctx)
+	token, err := s.login.logIn(ctx, s.client)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.health = err
 	if err != nil {
 		return err
 	}
-	s.login = login
+	s.token = token
 	select {
 	case s.fresh <- struct{}{}:
 	default: // one notice is enough
 	}
 	return nil
-}
-
-func (s *Store) tryLogIn(ctx context.Context) (*api.Secret, error) {
-	id := s.secretID
-	if id.IsZero() {
-		text, err := os.ReadFile(s.config.SecretIDFile)
-		if err != nil {
-			return nil, fmt.Errorf("read secret id of Vault: %w", err)
-		}
-		id = config.NewSecret(strings.TrimSpace(string(text)))
-	}
-	return s.client.logIn(ctx, s.config.RoleID, id)
 }
 
 // Health returns nil while the store has a token, else why the last login failed. It does no I/O.

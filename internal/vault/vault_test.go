@@ -27,19 +27,19 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // server is a real Vault with its mounts enabled.
 type server struct {
-	addr, token string
-	admin       *vault.Admin
-	raw         *api.Client
+	addr, root string
+	admin      *vault.Admin
+	raw        *api.Client
 }
 
 func setup(t *testing.T) server {
 	t.Helper()
-	s := server{addr: os.Getenv("TEST_VAULT_ADDR"), token: os.Getenv("TEST_VAULT_TOKEN")}
-	if s.addr == "" || s.token == "" {
+	s := server{addr: os.Getenv("TEST_VAULT_ADDR"), root: os.Getenv("TEST_VAULT_TOKEN")}
+	if s.addr == "" || s.root == "" {
 		t.Skip("TEST_VAULT_ADDR and TEST_VAULT_TOKEN are not set: no real Vault to run on")
 	}
 	var err error
-	if s.admin, err = vault.OpenAdmin(vault.AdminConfig{Address: s.addr, Token: config.NewSecret(s.token)}); err != nil {
+	if s.admin, err = vault.OpenAdmin(vault.AdminConfig{Address: s.addr, Token: config.NewSecret(s.root)}); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(s.admin.Close)
@@ -51,7 +51,7 @@ func setup(t *testing.T) server {
 	if s.raw, err = api.NewClient(c); err != nil {
 		t.Fatal(err)
 	}
-	s.raw.SetToken(s.token)
+	s.raw.SetToken(s.root)
 	t.Cleanup(c.HttpClient.CloseIdleConnections)
 	return s
 }
@@ -59,7 +59,7 @@ func setup(t *testing.T) server {
 // node makes up a node of this test with a granted role and returns its name and secret id.
 func (s server) node(t *testing.T) (string, config.Secret) {
 	t.Helper()
-	node, id := "t-"+strings.ToLower(rand.Text()[:12]), config.NewSecret(rand.Text())
+	node, id := "t-"+randomName(), config.NewSecret(rand.Text())
 	if err := s.admin.GrantNode(t.Context(), node); err != nil {
 		t.Fatal(err)
 	}
@@ -68,6 +68,8 @@ func (s server) node(t *testing.T) (string, config.Secret) {
 	}
 	return node, id
 }
+
+func randomName() string { return strings.ToLower(rand.Text()[:12]) }
 
 func (s server) write(t *testing.T, node string, values map[string]string) {
 	t.Helper()
@@ -82,7 +84,7 @@ func (s server) write(t *testing.T, node string, values map[string]string) {
 
 func (s server) open(t *testing.T, node string, id config.Secret, adjust ...func(*vault.Config)) *vault.Store {
 	t.Helper()
-	c := vault.Config{Address: s.addr, RoleID: vault.Role(node), SecretID: id}
+	c := vault.Config{Address: s.addr, AppRole: vault.AppRole{RoleID: vault.Role(node), SecretID: id}}
 	for _, a := range adjust {
 		a(&c)
 	}
@@ -190,7 +192,7 @@ func TestWrappedSecretID(t *testing.T) {
 		t.Fatal(err)
 	}
 	useWrapped := func(w config.Secret) vault.Config {
-		return vault.Config{Address: s.addr, RoleID: vault.Role(a), WrappedSecretID: w}
+		return vault.Config{Address: s.addr, AppRole: vault.AppRole{RoleID: vault.Role(a), WrappedSecretID: w}}
 	}
 	st, err := vault.Open(t.Context(), useWrapped(wrapped))
 	if err != nil {
@@ -224,7 +226,7 @@ func (s server) wrapAnything(t *testing.T) config.Secret {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c.SetToken(s.token)
+	c.SetToken(s.root)
 	c.SetWrappingLookupFunc(func(string, string) string { return "1m" })
 	got, err := c.Logical().WriteWithContext(t.Context(), "sys/wrapping/wrap", map[string]any{"secret_id": "forged"})
 	if err != nil {
@@ -268,8 +270,22 @@ func TestRevokedTokenIsReplaced(t *testing.T) {
 	}
 }
 
-// revokeAll revokes every token of a node's role by its accessors.
-func (s server) revokeAll(t *testing.T, node string) int {
+// revokeAll revokes every token of a node's AppRole.
+func (s server) revokeAll(t *testing.T, node string) {
+	t.Helper()
+	s.revokeTokens(t, func(data map[string]any) bool {
+		meta, _ := data["meta"].(map[string]any)
+		return meta["role_name"] == vault.Role(node)
+	})
+}
+
+// revokeLogins revokes every token that was made by a login at path.
+func (s server) revokeLogins(t *testing.T, path string) {
+	t.Helper()
+	s.revokeTokens(t, func(data map[string]any) bool { return data["path"] == path })
+}
+
+func (s server) revokeTokens(t *testing.T, which func(data map[string]any) bool) {
 	t.Helper()
 	list, err := s.raw.Logical().ListWithContext(t.Context(), "auth/token/accessors")
 	if err != nil {
@@ -278,12 +294,8 @@ func (s server) revokeAll(t *testing.T, node string) int {
 	revoked := 0
 	for _, accessor := range list.Data["keys"].([]any) {
 		info, err := s.raw.Auth().Token().LookupAccessorWithContext(t.Context(), accessor.(string))
-		if err != nil {
-			continue // another test's, gone by now
-		}
-		meta, _ := info.Data["meta"].(map[string]any)
-		if meta["role_name"] != vault.Role(node) {
-			continue
+		if err != nil || !which(info.Data) {
+			continue // another test's, perhaps gone by now
 		}
 		if err := s.raw.Auth().Token().RevokeAccessorWithContext(t.Context(), accessor.(string)); err != nil {
 			t.Fatal(err)
@@ -291,9 +303,8 @@ func (s server) revokeAll(t *testing.T, node string) int {
 		revoked++
 	}
 	if revoked == 0 {
-		t.Fatalf("no token of %s was revoked", node)
+		t.Fatal("no token was revoked")
 	}
-	return revoked
 }
 
 func TestTokenIsRenewedAndReplacedWhenItEnds(t *testing.T) {
@@ -397,7 +408,9 @@ func TestOpenRefusesAWrongSecretID(t *testing.T) {
 	t.Parallel()
 	s := setup(t)
 	a, _ := s.node(t)
-	_, err := vault.Open(t.Context(), vault.Config{Address: s.addr, RoleID: vault.Role(a), SecretID: config.NewSecret("canary-secret-id")})
+	_, err := vault.Open(t.Context(), vault.Config{
+		Address: s.addr, AppRole: vault.AppRole{RoleID: vault.Role(a), SecretID: config.NewSecret("canary-secret-id")},
+	})
 	var u *secret.UnavailableError
 	if !errors.As(err, &u) || !strings.Contains(u.Reason, "refuses the login") || strings.Contains(err.Error(), "canary") {
 		t.Errorf("got %v", err)
@@ -413,7 +426,7 @@ func TestSecretIDFileIsReadAtEveryLogin(t *testing.T) {
 	if err := os.WriteFile(file, []byte(id.Reveal()+"\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	st := s.open(t, a, config.Secret{}, func(c *vault.Config) { c.SecretIDFile = file; c.CacheTTL = time.Nanosecond })
+	st := s.open(t, a, config.Secret{}, func(c *vault.Config) { c.AppRole.SecretIDFile = file; c.CacheTTL = time.Nanosecond })
 	next := config.NewSecret(rand.Text())
 	if _, err := s.admin.SetSecretID(t.Context(), a, next); err != nil {
 		t.Fatal(err)
@@ -457,7 +470,8 @@ func TestOpenWhenVaultCannotAnswer(t *testing.T) {
 			t.Parallel()
 			begin := time.Now()
 			_, err := vault.Open(context.WithoutCancel(t.Context()), vault.Config{
-				Address: tt.addr, RoleID: "omninode-x", SecretID: config.NewSecret("canary"), Timeout: 100 * time.Millisecond,
+				Address: tt.addr, Timeout: 100 * time.Millisecond,
+				AppRole: vault.AppRole{RoleID: "omninode-x", SecretID: config.NewSecret("canary")},
 			})
 			var u *secret.UnavailableError
 			if !errors.As(err, &u) || u.Reason != tt.reason || !strings.Contains(u.Fix, tt.fix) {
@@ -475,14 +489,33 @@ func TestOpenWhenVaultCannotAnswer(t *testing.T) {
 
 func TestConfigIsChecked(t *testing.T) {
 	t.Parallel()
-	id := config.NewSecret("x")
-	for want, c := range map[string]vault.Config{
-		"VAULT_ADDR":      {RoleID: "r", SecretID: id},
-		"VAULT_ROLE_ID":   {Address: "http://v", SecretID: id},
-		"VAULT_SECRET_ID": {Address: "http://v", RoleID: "r"},
-	} {
-		if _, err := vault.Open(t.Context(), c); err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("got %v, want it to name %s", err, want)
-		}
+	x := config.NewSecret("canary")
+	whole := vault.AppRole{RoleID: "r", SecretID: x}
+	tests := map[string]struct {
+		config vault.Config
+		says   []string
+	}{
+		"no login":        {vault.Config{Address: "http://v"}, []string{"VAULT_ROLE_ID", "VAULT_ROLE,", "VAULT_TOKEN_FILE"}},
+		"no role id":      {vault.Config{Address: "http://v", AppRole: vault.AppRole{SecretID: x}}, []string{"export VAULT_ROLE_ID"}},
+		"no secret id":    {vault.Config{Address: "http://v", AppRole: vault.AppRole{RoleID: "r"}}, []string{"export VAULT_SECRET_ID"}},
+		"no role":         {vault.Config{Address: "http://v", JWT: vault.JWT{Mount: "jwt"}}, []string{"export VAULT_ROLE="}},
+		"two tokens":      {vault.Config{Address: "http://v", Token: vault.Token{Value: x, File: "f"}}, []string{"VAULT_TOKEN or VAULT_TOKEN_FILE"}},
+		"AppRole and JWT": {vault.Config{Address: "http://v", AppRole: whole, JWT: vault.JWT{Role: "r"}}, []string{"2 logins", "VAULT_ROLE_ID", "VAULT_ROLE,"}},
+		"all": {
+			vault.Config{Address: "http://v", AppRole: whole, JWT: vault.JWT{Role: "r"}, Token: vault.Token{Value: x}},
+			[]string{"3 logins", "VAULT_ROLE_ID", "VAULT_ROLE,", "VAULT_TOKEN"},
+		},
+		"no address": {vault.Config{AppRole: whole}, []string{"VAULT_ADDR"}},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			_, err := vault.Open(t.Context(), tt.config)
+			for _, want := range tt.says {
+				if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "canary") {
+					t.Errorf("got %v, want it to name %s", err, want)
+				}
+			}
+		})
 	}
 }
