@@ -92,8 +92,11 @@ func (r *realRun) judge(ctx context.Context) error {
 	text, err := r.host.Call(ctx, r.engine, args...)
 	r.tail.Watch(nil)
 	step.Drop()
-	if ctx.Err() != nil {
+	switch {
+	case ctx.Err() != nil:
 		return context.Canceled
+	case errors.Is(err, pipeline.ErrEngineGone): // its services, caches and the report are gone or out of reach
+		return lacking(codeEngine, err, "omninode e2e --on "+onReal)
 	}
 	step = r.console.Step("export the report")
 	_, exported := r.host.Call(ctx, r.engine, "report", "-o", r.out)

@@ -166,7 +166,8 @@ func environment(text []byte) ([]string, error) {
 	return list, nil
 }
 
-// Call runs a function of the module on the engine and returns what it gives back.
+// Call runs a function of the module on the engine and returns what it gives back. It ends with
+// ErrEngineGone when the engine does.
 func (h Host) Call(ctx context.Context, e Engine, args ...string) (string, error) {
 	env := append(os.Environ(), e.Env...)
 	cli, err := lookIn(env, "dagger")
@@ -177,12 +178,14 @@ func (h Host) Call(ctx context.Context, e Engine, args ...string) (string, error
 	if e.Lock != "" {
 		all = append(all, "--lock="+e.Lock)
 	}
+	ctx, stop := watched(ctx, env)
+	defer stop()
 	var returned strings.Builder
 	cmd := interruptible(ctx, cli, append(all, args...)...)
 	cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr = h.Root, env, &returned, h.Log
 	err = runTied(cmd)
 	if ctx.Err() != nil {
-		err = ctx.Err()
+		err = context.Cause(ctx)
 	}
 	return returned.String(), err
 }
@@ -190,7 +193,12 @@ func (h Host) Call(ctx context.Context, e Engine, args ...string) (string, error
 // interruptible is a command that is asked to stop as a person would: it cleans up after itself.
 func interruptible(ctx context.Context, program string, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, program, args...)
-	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGINT) }
+	cmd.Cancel = func() error {
+		if errors.Is(context.Cause(ctx), ErrEngineGone) {
+			return cmd.Process.Kill() // it would wait for the engine, and there is nothing left to clean up
+		}
+		return cmd.Process.Signal(syscall.SIGINT)
+	}
 	cmd.WaitDelay = stopGrace
 	return cmd
 }
