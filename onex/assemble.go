@@ -121,6 +121,13 @@ func (p *process) sources(ctx context.Context, nodes []Node) ([]config.Source, f
 		if err != nil {
 			return nil, func() {}, &Error{Code: CodeEnvironment, Err: err, Remedy: "set the variables of exactly one login, or unset VAULT_ADDR"}
 		}
+		if len(nodes) > 1 {
+			return nil, func() {}, &Error{
+				Code:   CodeEnvironment,
+				Err:    fmt.Errorf("VAULT_ADDR is set, but a login of Vault opens the secrets of one node and this process runs %d", len(nodes)),
+				Remedy: "run each node in its own process, or unset VAULT_ADDR and export ONEX_SECRETS_FILE",
+			}
+		}
 		store, err := p.openVault(ctx, nodes)
 		if err != nil {
 			return nil, func() {}, err

@@ -239,7 +239,7 @@ func TestVaultOpensOneNode(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
 	env := f.env(nil, "a")
-	env["VAULT_ADDR"], env["VAULT_ROLE_ID"] = "http://127.0.0.1:1", "omninode-first"
+	env["VAULT_ADDR"], env["VAULT_ROLE_ID"], env["VAULT_SECRET_ID"] = "http://127.0.0.1:1", "omninode-first", "s"
 	r := f.launch(env, echo(onex.Effect, "first", engine.RetryPolicy{}, succeed), echo(onex.Effect, "second", engine.RetryPolicy{}, succeed))
 	<-r.done
 	failure, ok := errors.AsType[*onex.Error](r.err)
@@ -255,6 +255,7 @@ func TestStartRefuses(t *testing.T) {
 	f := setup(t)
 	node := echo(onex.Effect, f.name("effect"), engine.RetryPolicy{}, succeed)
 	good := f.env([]onex.Node{node}, "a")
+	good["ONEX_HTTP_ADDR"] = "127.0.0.1:0" // the starts run side by side
 	with := func(key, value string) map[string]string {
 		env := maps.Clone(good)
 		if env[key] = value; value == "" {
