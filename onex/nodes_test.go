@@ -241,7 +241,11 @@ func TestVaultOpensOneNode(t *testing.T) {
 	env := f.env(nil, "a")
 	env["VAULT_ADDR"], env["VAULT_ROLE_ID"], env["VAULT_SECRET_ID"] = "http://127.0.0.1:1", "omninode-first", "s"
 	r := f.launch(env, echo(onex.Effect, "first", engine.RetryPolicy{}, succeed), echo(onex.Effect, "second", engine.RetryPolicy{}, succeed))
-	<-r.done
+	select {
+	case <-r.done:
+	case <-time.After(20 * time.Second):
+		t.Fatal("the start was not refused")
+	}
 	failure, ok := errors.AsType[*onex.Error](r.err)
 	if !ok || failure.Code != onex.CodeEnvironment || !strings.Contains(failure.Remedy, "its own process") {
 		t.Errorf("start: %v", r.err)
