@@ -18,7 +18,10 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
+	"runtime"
 	"slices"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/omninode-ai/omninode/contract"
 )
@@ -79,17 +82,21 @@ func GenerateFleet(ctx context.Context, f *contract.Fleet, opts Options) ([]File
 	if err != nil {
 		return nil, err
 	}
-	var files []File
-	var errs []error
-	for _, c := range f.Contracts {
-		out, err := r.node(ctx, c)
-		files, errs = append(files, out...), append(errs, err)
+	nodes, errs := make([][]File, len(f.Contracts)), make([]error, len(f.Contracts))
+	var workers errgroup.Group
+	workers.SetLimit(runtime.GOMAXPROCS(0))
+	for i, c := range f.Contracts {
+		workers.Go(func() error {
+			nodes[i], errs[i] = r.node(ctx, c)
+			return nil // every node's mistakes are wanted, not the first ones
+		})
 	}
-	out, err := r.fleet(f.Contracts)
-	files, errs = append(files, out...), append(errs, err)
-	if err := errors.Join(errs...); err != nil {
+	_ = workers.Wait()
+	program, err := r.fleet(f.Contracts)
+	if err := errors.Join(append(errs, err)...); err != nil {
 		return nil, err
 	}
+	files := slices.Concat(append(nodes, program)...)
 	sortFiles(files)
 	return files, nil
 }

@@ -3,8 +3,6 @@ package codegen
 import (
 	"fmt"
 	"go/ast"
-	"go/parser"
-	"go/token"
 	"regexp"
 	"slices"
 	"strings"
@@ -13,14 +11,10 @@ import (
 // directive matches comments that tools act on.
 var directive = regexp.MustCompile(`^//(go:|line |export |extern |\s*\+build)|^/\*line `)
 
-// conforms reports how src differs from its outline: a declaration or import that is missing or too
+// conforms reports how a file differs from its outline: a declaration or import that is missing or too
 // many, or any directive. It is a net below quoting and grammars, which already keep foreign text
 // out of code.
-func conforms(o outline, src []byte) error {
-	f, err := parser.ParseFile(token.NewFileSet(), o.Path, src, parser.ParseComments|parser.SkipObjectResolution)
-	if err != nil {
-		return fmt.Errorf("parse output: %w", err)
-	}
+func conforms(o outline, f *ast.File) error {
 	for _, group := range f.Comments {
 		for _, c := range group.List {
 			if directive.MatchString(c.Text) {

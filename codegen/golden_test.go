@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/rogpeppe/go-internal/txtar"
+	"mvdan.cc/gofumpt/format"
 
 	"github.com/omninode-ai/omninode/codegen"
 	"github.com/omninode-ai/omninode/contract"
@@ -89,5 +90,17 @@ func generate(t testing.TB, fleet *contract.Fleet) []codegen.File {
 	if err != nil {
 		t.Fatal(err)
 	}
+	for _, f := range files {
+		tidy(t, f)
+	}
 	return files
+}
+
+// tidy fails the test unless gofumpt has nothing to change: the generator itself formats as gofmt does.
+func tidy(t testing.TB, f codegen.File) {
+	t.Helper()
+	want, err := format.Source(f.Content, format.Options{LangVersion: "go1.26", ModulePath: options().Module})
+	if err != nil || string(want) != string(f.Content) {
+		t.Errorf("%s is not as gofumpt wants it, error %v:\n%s", f.Path, err, f.Content)
+	}
 }

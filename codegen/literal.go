@@ -20,10 +20,11 @@ func (ts *typeSet) literal(t *contract.Type, set map[string]string) (string, err
 	if err := d.Decode(&example); err != nil {
 		return "", fmt.Errorf("example of %s: %w", t.Name, err)
 	}
-	return ts.object(t, example, set), nil
+	return ts.use(t) + ts.fields(t, example, set), nil
 }
 
-func (ts *typeSet) object(t *contract.Type, example any, set map[string]string) string {
+// fields returns the braces of a struct literal.
+func (ts *typeSet) fields(t *contract.Type, example any, set map[string]string) string {
 	values, _ := example.(map[string]any)
 	var fields []string
 	for _, p := range t.Schema.Properties {
@@ -35,23 +36,31 @@ func (ts *typeSet) object(t *contract.Type, example any, set map[string]string) 
 			fields = append(fields, contract.GoName(p.Name)+": "+v)
 		}
 	}
-	return ts.use(t) + "{" + strings.Join(fields, ", ") + "}"
+	return "{" + strings.Join(fields, ", ") + "}"
 }
 
 func (ts *typeSet) value(s *contract.Schema, example any) string {
 	switch v := example.(type) {
 	case map[string]any:
-		return ts.object(s.Ref, v, nil)
+		return ts.use(s.Ref) + ts.fields(s.Ref, v, nil)
 	case []any:
 		items := make([]string, 0, len(v))
 		for _, item := range v {
-			items = append(items, ts.value(s.Items, item))
+			items = append(items, ts.item(s.Items, item))
 		}
 		return ts.goType(s) + "{" + strings.Join(items, ", ") + "}"
 	case string:
 		return quote(v)
 	}
 	return fmt.Sprint(example) // a number or boolean
+}
+
+// item is value without the type of a struct, which the list's type says.
+func (ts *typeSet) item(s *contract.Schema, example any) string {
+	if s.Ref != nil {
+		return ts.fields(s.Ref, example, nil)
+	}
+	return ts.value(s, example)
 }
 
 const durationType = "time.Duration"

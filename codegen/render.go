@@ -5,7 +5,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"go/format"
+	"go/parser"
 	"go/scanner"
+	"go/token"
 	"io/fs"
 	"maps"
 	"path"
@@ -13,14 +16,9 @@ import (
 	"strings"
 	"text/template"
 
-	"mvdan.cc/gofumpt/format"
-
 	"github.com/omninode-ai/omninode/contract"
 	"github.com/omninode-ai/omninode/templates"
 )
-
-// goVersion is the language version generated code is written in.
-const goVersion = "go1.26"
 
 // outline says what a template must produce: where it goes, and which imports and top-level
 // declarations it may have, no more and no fewer.
@@ -86,7 +84,8 @@ func (r *renderer) node(ctx context.Context, c *contract.Contract) ([]File, erro
 	return files, errors.Join(errs...)
 }
 
-// render executes one template, formats the result and checks it against its outline.
+// render executes one template, checks what it yields against its outline and prints it as gofmt
+// does. The templates take care of what gofumpt demands beyond that.
 func (r *renderer) render(o outline, p page) (File, error) {
 	if len(o.Imports) == 1 {
 		p.Import = o.Imports[0]
@@ -97,14 +96,19 @@ func (r *renderer) render(o outline, p page) (File, error) {
 	if err := r.templates.ExecuteTemplate(&b, o.Template, p); err != nil {
 		return File{}, fmt.Errorf("render %s: %w", o.Path, err)
 	}
-	src, err := format.Source(b.Bytes(), format.Options{LangVersion: goVersion, ModulePath: r.opts.Module})
+	positions := token.NewFileSet()
+	tree, err := parser.ParseFile(positions, o.Path, b.Bytes(), parser.ParseComments|parser.SkipObjectResolution)
 	if err != nil {
 		return File{}, formatError(o, b.Bytes(), err)
 	}
-	if err := conforms(o, src); err != nil {
+	if err := conforms(o, tree); err != nil {
 		return File{}, fmt.Errorf("check %s from %s: %w", o.Path, o.Template, err)
 	}
-	return File{Path: o.Path, Mode: 0o644, Owner: o.Owner, Content: src}, nil
+	var out bytes.Buffer
+	if err := format.Node(&out, positions, tree); err != nil {
+		return File{}, formatError(o, b.Bytes(), err)
+	}
+	return File{Path: o.Path, Mode: 0o644, Owner: o.Owner, Content: out.Bytes()}, nil
 }
 
 // formatError names the template and shows the line that does not parse.
