@@ -5,8 +5,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"go/format"
 	"go/parser"
+	"go/printer"
 	"go/scanner"
 	"go/token"
 	"io/fs"
@@ -85,7 +85,8 @@ func (r *renderer) node(ctx context.Context, c *contract.Contract) ([]File, erro
 }
 
 // render executes one template, checks what it yields against its outline and prints it as gofmt
-// does. The templates take care of what gofumpt demands beyond that.
+// does. The model sorts imports, and the templates take care of what gofumpt demands beyond that;
+// go/format would print everything twice for it.
 func (r *renderer) render(o outline, p page) (File, error) {
 	if len(o.Imports) == 1 {
 		p.Import = o.Imports[0]
@@ -105,7 +106,7 @@ func (r *renderer) render(o outline, p page) (File, error) {
 		return File{}, fmt.Errorf("check %s from %s: %w", o.Path, o.Template, err)
 	}
 	var out bytes.Buffer
-	if err := format.Node(&out, positions, tree); err != nil {
+	if err := (&printer.Config{Mode: printer.UseSpaces | printer.TabIndent, Tabwidth: 8}).Fprint(&out, positions, tree); err != nil {
 		return File{}, formatError(o, b.Bytes(), err)
 	}
 	return File{Path: o.Path, Mode: 0o644, Owner: o.Owner, Content: out.Bytes()}, nil
@@ -125,9 +126,12 @@ func formatError(o outline, src []byte, err error) error {
 	return fmt.Errorf("format %s from %s: line %d, %q: %s", o.Path, o.Template, line, text, list[0].Msg)
 }
 
-// splitImports separates the standard library from the rest, both sorted.
+// splitImports separates the standard library from the rest, both sorted by path.
 func splitImports(imports []string) (std, own []string) {
-	for _, i := range slices.Sorted(slices.Values(imports)) {
+	byPath := func(a, b string) int {
+		return strings.Compare(a[strings.IndexByte(a, '"'):], b[strings.IndexByte(b, '"'):])
+	}
+	for _, i := range slices.SortedFunc(slices.Values(imports), byPath) {
 		if host, _, _ := strings.Cut(i, "/"); strings.Contains(host, ".") {
 			own = append(own, i)
 		} else {

@@ -36,6 +36,7 @@ type measure struct {
 func measures() []measure {
 	return []measure{
 		{"generate", "the code of the whole fleet, in memory, beside go/format on the same bytes", (*bench).generate},
+		{"scale", "100 and 1,000 contracts: generation, runs without a change, memory", (*bench).scale},
 		{"image", "size of each node's program: all an image holds but certificates", (*bench).image},
 		{"node", "a process from its start to ready, beside an empty static program", (*bench).node},
 		{"e2e", "omninode e2e --on embedded, warm", (*bench).e2e},
@@ -109,13 +110,13 @@ func choose(wanted string) ([]measure, error) {
 // spread prints a series of durations as median (least … most).
 func (b *bench) spread(what string, series []time.Duration) {
 	slices.Sort(series)
-	fmt.Fprintf(b.out, "  %-44s %10s  (%s … %s, n=%d)\n", what, round(series[len(series)/2]),
+	fmt.Fprintf(b.out, "  %-50s %10s  (%s … %s, n=%d)\n", what, round(median(series)),
 		round(series[0]), round(series[len(series)-1]), len(series))
 }
 
 // bytes prints a size in MiB.
 func (b *bench) bytes(what string, n int64) {
-	fmt.Fprintf(b.out, "  %-44s %6.1f MiB\n", what, float64(n)/(1<<20))
+	fmt.Fprintf(b.out, "  %-50s %6.1f MiB\n", what, float64(n)/(1<<20))
 }
 
 func round(d time.Duration) time.Duration {
@@ -128,6 +129,30 @@ func round(d time.Duration) time.Duration {
 		return d.Round(100 * time.Microsecond)
 	}
 	return d.Round(10 * time.Microsecond)
+}
+
+// median returns the middle of a sorted series.
+func median(series []time.Duration) time.Duration { return series[len(series)/2] }
+
+// inTurn times several functions n times, one after the other in each round, so that a machine's mood
+// strikes all alike; the first round does not count.
+func inTurn(n int, fs ...func() error) ([][]time.Duration, error) {
+	series := make([][]time.Duration, len(fs))
+	for round := range n + 1 {
+		for i, f := range fs {
+			start := time.Now()
+			if err := f(); err != nil {
+				return nil, err
+			}
+			if round > 0 {
+				series[i] = append(series[i], time.Since(start))
+			}
+		}
+	}
+	for _, s := range series {
+		slices.Sort(s)
+	}
+	return series, nil
 }
 
 // repeat times f n times, after one run that does not count.
