@@ -114,7 +114,7 @@ func newNode(c *contract.Contract, opts Options) (*node, error) {
 	return m.n, nil
 }
 
-func (m *modeler) name(msg *contract.Message) string { return messageName(m.c.Node, msg.Ref) }
+func (m *modeler) name(msg *contract.Message) string { return contract.MethodName(m.c.Node, msg.Ref) }
 
 func (m *modeler) ref(msg *contract.Message) string { return "ref" + m.name(msg) }
 

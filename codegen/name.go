@@ -6,9 +6,6 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
-
-	"github.com/omninode-ai/omninode/contract"
-	"github.com/omninode-ai/omninode/onex/event"
 )
 
 // The grammars of names that enter code as they are. The contract parser enforces them with better
@@ -20,16 +17,6 @@ var (
 
 	modulePattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._~-]*(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*$`)
 )
-
-// messageName returns what code of node calls the message r: OrderPricedV1 for its own,
-// PaymentCardChargedV1 for one of another node.
-func messageName(node string, r event.Ref) string {
-	name := contract.GoName(r.Name) + "V" + strconv.Itoa(r.Version)
-	if r.Node == node {
-		return name
-	}
-	return contract.GoName(r.Node) + name
-}
 
 // quote returns s as a Go string literal: back-quoted where that reads better and cannot change the
 // meaning, else as strconv.Quote does it.

@@ -49,7 +49,7 @@ func (p *parser) readHandle(it *item, m *Message) *Handle {
 
 // claimEmitter takes the name of the type through which an input's handler emits.
 func (p *parser) claimEmitter(m *Message, it *item) {
-	p.claim(scopeType, messageMethod(p.contract.Node, m.Ref)+"Emitter", "the emitter of "+it.key, it.at)
+	p.claim(scopeType, MethodName(p.contract.Node, m.Ref)+"Emitter", "the emitter of "+it.key, it.at)
 }
 
 // deferKeyCheck leaves the check of a property of another node's message to the fleet.

@@ -57,7 +57,7 @@ func (p *parser) readMessage(it *item, name string, m *Message) {
 	m.Ref = event.Ref{Node: p.contract.Node, Name: name, Version: version}
 	m.Pos = it.at
 	what := className(m.Class) + " " + m.Ref.Local()
-	p.claim(scopeMethod, messageMethod(p.contract.Node, m.Ref), what, it.at)
+	p.claim(scopeMethod, MethodName(p.contract.Node, m.Ref), what, it.at)
 	p.contract.Messages = append(p.contract.Messages, m)
 	p.messages[m.Ref.Local()] = m
 
@@ -68,8 +68,9 @@ func (p *parser) readMessage(it *item, name string, m *Message) {
 	s.done()
 }
 
-// messageMethod returns what code of a node calls a message.
-func messageMethod(node string, r event.Ref) string {
+// MethodName returns what code of a node calls a message: OrderPricedV1 for its own,
+// PaymentCardChargedV1 for one of another node.
+func MethodName(node string, r event.Ref) string {
 	name := GoName(r.Name) + "V" + itoa(r.Version)
 	if r.Node == node {
 		return name
@@ -227,7 +228,7 @@ func (p *parser) resolveForeign(ref event.Ref, at Pos, r role) *Message {
 	if m == nil {
 		m = &Message{Ref: ref, Class: r.foreign, Pos: at}
 		p.foreign[id] = m
-		p.claim(scopeMethod, messageMethod(p.contract.Node, ref), ref.String(), at)
+		p.claim(scopeMethod, MethodName(p.contract.Node, ref), ref.String(), at)
 	}
 	p.uses = append(p.uses, use{m, r, at})
 	return m

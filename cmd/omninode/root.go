@@ -31,6 +31,7 @@ func run(ctx context.Context, args []string, env func(string) (string, bool), st
 // Groups of commands in the help.
 const (
 	groupWrite = "write"
+	groupAsk   = "ask"
 	groupRun   = "run"
 	groupShip  = "ship"
 )
@@ -53,10 +54,12 @@ func newRootCommand(a *app) *cobra.Command {
 	root.PersistentFlags().StringVar(&a.nodes, "nodes", "nodes", "folder that holds one folder per node")
 	root.AddGroup(
 		&cobra.Group{ID: groupWrite, Title: "Write nodes:"},
+		&cobra.Group{ID: groupAsk, Title: "Ask about them:"},
 		&cobra.Group{ID: groupRun, Title: "Run them:"},
 		&cobra.Group{ID: groupShip, Title: "Ship them:"},
 	)
-	group(root, groupWrite, newInitCommand(a), newNewCommand(a), newValidateCommand(a), newShowCommand(a), newGenerateCommand(a))
+	group(root, groupWrite, newInitCommand(a), newNewCommand(a), newValidateCommand(a), newGenerateCommand(a))
+	group(root, groupAsk, newListCommand(a), newShowCommand(a), newTopicsCommand(a))
 	group(root, groupRun, newE2ECommand(a), newDevCommand(a), newMigrateCommand(a), newSeedCommand(a), newDoctorCommand(a))
 	group(root, groupShip, newDeployCommand(a))
 	root.AddCommand(newVersionCommand(a))

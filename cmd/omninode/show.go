@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/omninode-ai/omninode/catalogue"
 	"github.com/omninode-ai/omninode/contract"
 )
 
@@ -16,7 +17,7 @@ func newShowCommand(a *app) *cobra.Command {
 	var asJSON bool
 	c := &cobra.Command{
 		Use:     "show NODE",
-		Short:   "print the names that follow from a contract: topics, variables, paths, roles",
+		Short:   "print what follows from a contract: names, topics, routes, variables, paths, roles",
 		Example: "  omninode show payment\n  omninode show payment --json",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
@@ -28,18 +29,24 @@ func newShowCommand(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			d := contract.Derive(c)
+			s := shown{Derived: contract.Derive(c), Routes: catalogue.Routes(c)}
 			if asJSON {
-				return a.printJSON(d)
+				return a.printJSON(s)
 			}
-			return a.printDerived(d)
+			return a.printShown(s)
 		},
 	}
 	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	return c
 }
 
-func (a *app) printDerived(d contract.Derived) error {
+// shown is what follows from a contract: names, and what the node does with each input.
+type shown struct {
+	contract.Derived
+	Routes []catalogue.Route `json:"routes"`
+}
+
+func (a *app) printShown(d shown) error {
 	fmt.Fprintf(a.stdout, "%s %s, %s\n", a.paint(a.stdout, bold, d.Node), d.Version, d.Kind)
 	if d.Description != "" {
 		fmt.Fprintln(a.stdout, d.Description)
@@ -61,6 +68,7 @@ func (a *app) printDerived(d contract.Derived) error {
 	}
 	printChannels(w, "consumes", d.Consumes)
 	printChannels(w, "produces", d.Produces)
+	printRoutes(w, d.Routes)
 	printVariables(w, d.Environment)
 	return w.Flush()
 }
@@ -71,6 +79,26 @@ func printChannels(w io.Writer, title string, list []contract.Channel) {
 		fmt.Fprintf(w, "  %s %s\t%s\tkey %s\n", ch.Class, ch.Message, ch.Topic, ch.Key)
 		if ch.DeadLetter != "" {
 			fmt.Fprintf(w, "    dead letters\t%s\n", ch.DeadLetter)
+		}
+	}
+}
+
+// printRoutes prints the routing table: per input the method that handles it, what that may emit and
+// how it is retried.
+func printRoutes(w io.Writer, routes []catalogue.Route) {
+	fmt.Fprintf(w, "\nroutes\n")
+	for _, r := range routes {
+		fmt.Fprintf(w, "  %s\t%s\n", r.Input, cmp.Or(strings.Join(r.Handler, ", "), "no method"))
+		for _, fact := range [][2]string{
+			{"when", r.When},
+			{"emits", strings.Join(r.Emits, ", ")},
+			{"idempotency key", r.IdempotencyKey},
+			{"timeout", r.Timeout},
+			{"retry", r.Retry},
+		} {
+			if fact[1] != "" {
+				fmt.Fprintf(w, "    %s\t%s\n", fact[0], fact[1])
+			}
 		}
 	}
 }

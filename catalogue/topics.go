@@ -1,0 +1,57 @@
+package catalogue
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/omninode-ai/omninode/contract"
+	"github.com/omninode-ai/omninode/onex/event"
+)
+
+// Topic is one topic of a fleet.
+type Topic struct {
+	Name        string   `json:"topic"`
+	Class       string   `json:"class"`   // command, event or dead letter
+	Message     string   `json:"message"` // node/name.vN that travels on it
+	Owner       string   `json:"owner"`
+	Producers   []string `json:"producers"` // Outside last
+	Consumers   []string `json:"consumers"` // Outside last; dead letters wait for a person
+	Type        string   `json:"type"`
+	Key         string   `json:"key"`
+	DeadLetters []string `json:"dead_letters"` // one topic per consumer
+}
+
+// Topics lists the topics of a fleet, dead letters included, sorted by name.
+func Topics(f *contract.Fleet) []Topic {
+	var list []Topic
+	for _, flow := range Flows(f) {
+		t := topic(flow)
+		for _, node := range flow.Consumers {
+			if node != Outside {
+				letters := deadLetters(t, node, flow.Message)
+				t.DeadLetters = append(t.DeadLetters, letters.Name)
+				list = append(list, letters)
+			}
+		}
+		list = append(list, t)
+	}
+	slices.SortFunc(list, func(a, b Topic) int { return strings.Compare(a.Name, b.Name) })
+	return list
+}
+
+func topic(flow Flow) Topic {
+	m := flow.Message
+	return Topic{
+		Name: m.Topic().String(), Class: className(m), Message: m.Ref.String(), Owner: m.Ref.Node,
+		Producers: slices.Concat([]string{}, flow.Producers), Consumers: slices.Concat([]string{}, flow.Consumers),
+		Type: m.Data.Name, Key: m.Key, DeadLetters: []string{},
+	}
+}
+
+// deadLetters returns the topic where a consumer of t puts what it cannot handle.
+func deadLetters(t Topic, consumer string, m *contract.Message) Topic {
+	return Topic{
+		Name: event.DeadLetterTopic(consumer, m.Ref).String(), Class: "dead letter", Message: t.Message, Owner: consumer,
+		Producers: []string{consumer}, Consumers: []string{}, Type: t.Type, Key: t.Key, DeadLetters: []string{},
+	}
+}
