@@ -249,8 +249,13 @@ func (m *member) awaitTopics(ctx context.Context) error {
 				return m.fatalKafka(err)
 			}
 		}
-		if err := m.kafka.EnsureTopics(ctx, owned); err != nil {
+		differences, err := m.kafka.EnsureTopics(ctx, owned)
+		if err != nil {
 			return err
+		}
+		for _, d := range differences {
+			m.log.WarnContext(ctx, "topic is not as the contract declares it, and is left so", "topic", d.Topic,
+				"property", d.Property, "has", d.Has, "declared", d.Declared, "remedy", d.Remedy)
 		}
 		missing, err := m.kafka.Missing(ctx, foreign)
 		if err != nil {
@@ -284,25 +289,29 @@ func missingTopics(missing []string) error {
 
 // topics returns the topics a node owns, which are its messages and its dead letters, and those of
 // others that it consumes or sends to.
-func topics(n Node) (owned, foreign []string) {
+func topics(n Node) (owned []kafka.Topic, foreign []string) {
+	declared := map[event.Ref]Topic{}
+	for _, t := range n.Topics {
+		declared[t.Type] = t
+	}
 	seen := map[string]bool{}
-	add := func(t event.Topic) {
+	add := func(t event.Topic, as Topic) {
 		name := t.String()
 		switch {
 		case seen[name]:
 		case t.Ref.Node == n.Name:
-			owned = append(owned, name)
+			owned = append(owned, kafka.Topic{Name: name, Partitions: as.Partitions, Retention: as.Retention})
 		default:
 			foreign = append(foreign, name)
 		}
 		seen[name] = true
 	}
 	for _, in := range n.Inputs {
-		add(in.Topic())
-		add(event.DeadLetterTopic(n.Name, in.Type))
+		add(in.Topic(), declared[in.Type])
+		add(event.DeadLetterTopic(n.Name, in.Type), Topic{})
 	}
 	for _, out := range n.Outputs {
-		add(event.Topic{Class: out.Class, Ref: out.Type})
+		add(event.Topic{Class: out.Class, Ref: out.Type}, declared[out.Type])
 	}
 	return owned, foreign
 }

@@ -9,6 +9,7 @@ package onex
 import (
 	"context"
 	"encoding/json"
+	"time"
 
 	"github.com/omninode-ai/omninode/onex/config"
 	"github.com/omninode-ai/omninode/onex/engine"
@@ -37,6 +38,7 @@ type Node struct {
 	ContractSHA256 string
 	Inputs         []engine.Input
 	Outputs        []Output         // everything the node may send
+	Topics         []Topic          // what its own messages declare about their topics
 	Settings       []config.Setting // config and secrets
 	Machine        *engine.Machine  // reducer
 	Workflow       *Workflow        // orchestrator
@@ -50,6 +52,13 @@ type Node struct {
 type Output struct {
 	Type  event.Ref
 	Class event.Class
+}
+
+// Topic says how the topic of one of the node's own messages is created.
+type Topic struct {
+	Type       event.Ref
+	Partitions int32         // 0: 3
+	Retention  time.Duration // how long records are kept; 0: the cluster's default
 }
 
 // Routes maps each input of a node to its handler. The runtime refuses to start when an input has

@@ -45,23 +45,6 @@ func open(t *testing.T, c *kfake.Cluster) *kafka.Client {
 	return cl
 }
 
-func TestTopics(t *testing.T) {
-	t.Parallel()
-	cl := open(t, cluster(t))
-	for range 2 {
-		if err := cl.EnsureTopics(t.Context(), []string{topic, "other"}); err != nil {
-			t.Fatal(err)
-		}
-	}
-	missing, err := cl.Missing(t.Context(), []string{"z", topic, "a"})
-	if err != nil || !slices.Equal(missing, []string{"a", "z"}) {
-		t.Errorf("missing %v, %v", missing, err)
-	}
-	if missing, err := cl.Missing(t.Context(), nil); err != nil || missing != nil {
-		t.Errorf("nothing is missing: %v, %v", missing, err)
-	}
-}
-
 func TestUnreachableClusterIsNamed(t *testing.T) {
 	t.Parallel()
 	cl, err := kafka.Open(kafka.Config{Brokers: []string{"127.0.0.1:1"}})

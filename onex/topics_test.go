@@ -1,0 +1,63 @@
+package onex_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/omninode-ai/omninode/onex"
+	"github.com/omninode-ai/omninode/onex/engine"
+	"github.com/omninode-ai/omninode/onex/event"
+)
+
+// TestOwnerDecidesAboutTopics: topics are created as their owner declares them, dead letters by
+// default; a topic that differs is told of and works on.
+func TestOwnerDecidesAboutTopics(t *testing.T) {
+	t.Parallel()
+	f := setup(t)
+	name := f.name("effect")
+	ask, answer := ref(name, "ask"), ref(name, "answer")
+	node := echo(onex.Effect, name, engine.RetryPolicy{}, succeed)
+	node.Topics = []onex.Topic{{Type: ask, Partitions: 5}, {Type: answer, Retention: 36 * time.Hour}}
+	f.start("a", node).halt()
+
+	asks, answers, dead := topicOf(event.Command, ask), topicOf(event.Event, answer), event.DeadLetterTopic(name, ask).String()
+	topics, err := f.admin.ListTopics(t.Context(), asks, answers, dead)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for topic, want := range map[string]int{asks: 5, answers: 3, dead: 3} {
+		if got := len(topics[topic].Partitions); got != want {
+			t.Errorf("topic %s has %d partitions, want %d", topic, got, want)
+		}
+	}
+	if got := f.retention(answers); got != "129600000" {
+		t.Errorf("retention.ms is %q, want that of 36h", got)
+	}
+	if strings.Contains(f.logs.String(), "is left so") {
+		t.Error("a topic just created differs")
+	}
+
+	node.Topics = []onex.Topic{{Type: ask, Partitions: 7}}
+	f.start("a", node)
+	if want := "property=partitions has=5 declared=7"; !strings.Contains(f.logs.String(), want) {
+		t.Errorf("the log does not say %q", want)
+	}
+	f.produce(root(event.Command, ask, "k", number{N: 1}))
+	f.collect(1, answers)
+}
+
+func (f *fixture) retention(topic string) string {
+	f.t.Helper()
+	configs, err := f.admin.DescribeTopicConfigs(f.t.Context(), topic)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	for _, c := range configs[0].Configs {
+		if c.Key == "retention.ms" {
+			return c.MaybeValue()
+		}
+	}
+	f.t.Fatalf("topic %s has no retention.ms", topic)
+	return ""
+}
