@@ -60,23 +60,30 @@ func (p *process) member(ctx context.Context, n Node, sources []config.Source) (
 	for _, row := range values.Explain() {
 		p.log.DebugContext(ctx, "setting", "node", n.Name, "key", row.Key, "source", row.Source, "value", row.Value)
 	}
+	flags, err := config.ResolveFlags(n.Name, n.Flags, p.lookup)
+	if err != nil {
+		return nil, err
+	}
+	values = values.WithFlags(flags)
 	reader := config.Read(values)
 	database := reader.Secret(DatabaseURL)
 	if err := reader.Err(); err != nil {
 		return nil, err
 	}
-	routes, err := n.Build(ctx, values)
+	wiring, err := n.Build(ctx, values)
 	if err != nil {
 		return nil, fmt.Errorf("node %s: build: %w", n.Name, err)
 	}
-	if err := checkRoutes(n, routes); err != nil {
+	if err := errors.Join(checkRoutes(n, wiring.Routes), checkChecks(n, wiring.Checks)); err != nil {
 		return nil, err
 	}
 	core, err := engine.New(engineConfig(n))
 	if err != nil {
 		return nil, err
 	}
-	return newMember(p, n, core, routes, database), nil
+	m := newMember(p, n, core, wiring, database)
+	m.flags = flags
+	return m, nil
 }
 
 // envPrefix returns what the environment variables of a node begin with.
@@ -178,7 +185,11 @@ func (p *process) openVault(ctx context.Context, nodes []Node) (*vault.Store, er
 
 // backoff waits before the next try of something that may come by itself.
 func backoff(ctx context.Context, try int) error {
-	timer := time.NewTimer(min(100*time.Millisecond<<min(try, 6), 3*time.Second))
+	return sleep(ctx, min(100*time.Millisecond<<min(try, 6), 3*time.Second))
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
 	case <-ctx.Done():

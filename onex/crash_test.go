@@ -49,8 +49,8 @@ func census(name string) onex.Node {
 		seen.N++
 		return seen, nil
 	}
-	node.Build = func(context.Context, *config.Values) (onex.Routes, error) {
-		return onex.Routes{ask: onex.Reduce(decodeNumber, decodeNumber, count)}, nil
+	node.Build = func(context.Context, *config.Values) (onex.Wiring, error) {
+		return onex.Wiring{Routes: onex.Routes{ask: onex.Reduce(decodeNumber, decodeNumber, count)}}, nil
 	}
 	return node
 }

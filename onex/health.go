@@ -30,6 +30,7 @@ const (
 	partRegistration = "registration"
 	partTopics       = "topics"
 	partBroker       = "broker"
+	partFlags        = "flags"
 	partStop         = "stop"
 )
 

@@ -27,15 +27,17 @@ type member struct {
 	node     Node
 	core     *engine.Core
 	routes   Routes
+	checks   []Check
+	flags    *config.Flags
 	database config.Secret
 	log      *slog.Logger
 	observer observer
 	store    *postgres.Store
 }
 
-func newMember(p *process, n Node, core *engine.Core, routes Routes, database config.Secret) *member {
+func newMember(p *process, n Node, core *engine.Core, wiring Wiring, database config.Secret) *member {
 	return &member{
-		process: p, node: n, core: core, routes: routes, database: database,
+		process: p, node: n, core: core, routes: wiring.Routes, checks: wiring.Checks, database: database,
 		log: p.log.With("node", n.Name), observer: observer{p.metrics, n.Name},
 	}
 }
@@ -66,21 +68,39 @@ func (m *member) run(ctx, work context.Context) (err error) {
 	if err = m.awaitTopics(ctx); err != nil {
 		return err
 	}
+	index, err := m.readFlags(ctx)
+	if err != nil {
+		return err
+	}
+	for _, c := range m.checks {
+		m.ready.set(m.node.Name, c.part(), "not checked yet")
+	}
 	m.ready.set(m.node.Name, partStart, "")
 	m.log.InfoContext(ctx, "ready", "version", m.node.Version, "kind", m.node.Kind, "took", time.Since(start).Round(time.Millisecond).String())
 
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	context.AfterFunc(ctx, func() { m.ready.set(m.node.Name, partStop, "stopping") })
-	var renewing sync.WaitGroup
-	renewing.Go(func() { cancel(m.renew(ctx, epoch)) })
+	var background sync.WaitGroup
+	background.Go(func() { cancel(m.renew(ctx, epoch)) })
+	m.watch(ctx, &background, index)
 	err = m.deliver(ctx, work)
 	cancel(err)
-	renewing.Wait()
+	background.Wait()
 	if cause := context.Cause(ctx); err == nil && !errors.Is(cause, context.Canceled) {
 		err = cause
 	}
 	return err
+}
+
+// watch follows in the background what the contract asks for: checks and flags.
+func (m *member) watch(ctx context.Context, background *sync.WaitGroup, flags uint64) {
+	for _, c := range m.checks {
+		background.Go(func() { m.watchCheck(ctx, c) })
+	}
+	if m.flags.Stored() {
+		background.Go(func() { m.watchFlags(ctx, flags) })
+	}
 }
 
 // until tries f until it succeeds. An *Error is for people to mend and ends it; anything else may

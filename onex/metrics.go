@@ -10,6 +10,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/omninode-ai/omninode/internal/delivery"
+	"github.com/omninode-ai/omninode/onex/config"
 	"github.com/omninode-ai/omninode/onex/engine"
 	"github.com/omninode-ai/omninode/onex/event"
 )
@@ -20,6 +21,7 @@ type metrics struct {
 	processed, failed, dead       *prometheus.CounterVec
 	duplicates, parked, conflicts *prometheus.CounterVec
 	lag, outboxDepth, parkedDepth *prometheus.GaugeVec
+	checks, flags                 *prometheus.GaugeVec
 	seconds                       *prometheus.HistogramVec
 }
 
@@ -44,6 +46,8 @@ func newMetrics() *metrics {
 	m.lag = gauge("lag_records", "Records of a partition that were not fetched yet.", "topic", "partition")
 	m.outboxDepth = gauge("outbox_depth", "Records that wait in the outbox.")
 	m.parkedDepth = gauge("parked_depth", "Records that are parked.")
+	m.checks = gauge("check_passes", "Whether a check of what the node needs passed last: 1 or 0.", "check")
+	m.flags = gauge("flag", "Whether a flag is on: 1 or 0.", "flag")
 	m.seconds = prometheus.NewHistogramVec(prometheus.HistogramOpts{
 		Name: "onex_handler_seconds", Help: "Duration of a handler's calls.",
 		Buckets: []float64{.001, .005, .01, .05, .1, .5, 1, 5, 10, 30},
@@ -103,4 +107,19 @@ func (o observer) delivered(topic string, partition int32, lag int64) {
 func (o observer) depths(outbox, parked int64) {
 	o.outboxDepth.WithLabelValues(o.node).Set(float64(outbox))
 	o.parkedDepth.WithLabelValues(o.node).Set(float64(parked))
+}
+
+func (o observer) checked(check string, passes bool) {
+	o.checks.WithLabelValues(o.node, check).Set(oneIf(passes))
+}
+
+func (o observer) flag(f config.FlagValue) {
+	o.flags.WithLabelValues(o.node, f.Key).Set(oneIf(f.On))
+}
+
+func oneIf(yes bool) float64 {
+	if yes {
+		return 1
+	}
+	return 0
 }

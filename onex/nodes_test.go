@@ -60,12 +60,12 @@ func counter(name string) onex.Node {
 			{Input: add, From: []string{"open"}, To: "open", Emits: []event.Ref{added}, Early: 20 * time.Second},
 			{Input: closing, From: []string{"open"}, To: "closed"},
 		}},
-		Build: func(context.Context, *config.Values) (onex.Routes, error) {
+		Build: func(context.Context, *config.Values) (onex.Wiring, error) {
 			routes := onex.Routes{}
 			for _, in := range inputs {
 				routes[in.Type] = onex.Reduce(decodeNumber, decodeTotal, step)
 			}
-			return routes, nil
+			return onex.Wiring{Routes: routes}, nil
 		},
 	}
 }
@@ -146,8 +146,8 @@ func flow(name, worker string, timeout time.Duration) onex.Node {
 			{Type: answer, Class: event.Event, Emits: sends},
 		},
 		Outputs: []onex.Output{{Type: ask, Class: event.Command}, {Type: done, Class: event.Event}, {Type: failed, Class: event.Event}},
-		Build: func(context.Context, *config.Values) (onex.Routes, error) {
-			return onex.Orchestrate(wf, b, map[event.Ref]func([]byte) error{start: check, answer: check}), nil
+		Build: func(context.Context, *config.Values) (onex.Wiring, error) {
+			return onex.Wiring{Routes: onex.Orchestrate(wf, b, map[event.Ref]func([]byte) error{start: check, answer: check})}, nil
 		},
 	}
 }

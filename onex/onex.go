@@ -40,11 +40,18 @@ type Node struct {
 	Outputs        []Output         // everything the node may send
 	Topics         []Topic          // what its own messages declare about their topics
 	Settings       []config.Setting // config and secrets
-	Machine        *engine.Machine  // reducer
-	Workflow       *Workflow        // orchestrator
+	Flags          []config.FlagSetting
+	Machine        *engine.Machine // reducer
+	Workflow       *Workflow       // orchestrator
 
 	// Build wires the handlers once the settings are resolved.
-	Build func(ctx context.Context, values *config.Values) (Routes, error)
+	Build func(ctx context.Context, values *config.Values) (Wiring, error)
+}
+
+// Wiring is what Build puts together.
+type Wiring struct {
+	Routes Routes
+	Checks []Check // of what the handlers need from outside
 }
 
 // Output is a message type a node may send. Owned ones are its events, the others commands of other

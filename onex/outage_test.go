@@ -224,12 +224,12 @@ func TestFailedNodeEndsTheOthers(t *testing.T) {
 	failing := echo(onex.Effect, f.name("failing"), engine.RetryPolicy{}, succeed)
 	busy := echo(onex.Effect, f.name("busy"), engine.RetryPolicy{}, succeed)
 	busy.Inputs[0].Timeout = time.Hour
-	busy.Build = func(context.Context, *config.Values) (onex.Routes, error) {
-		return onex.Routes{ref(busy.Name, "ask"): func(ctx context.Context, _ engine.Call) engine.Outcome {
+	busy.Build = func(context.Context, *config.Values) (onex.Wiring, error) {
+		return onex.Wiring{Routes: onex.Routes{ref(busy.Name, "ask"): func(ctx context.Context, _ engine.Call) engine.Outcome {
 			begun <- struct{}{}
 			<-ctx.Done()
 			return engine.Outcome{Err: ctx.Err()}
-		}}, nil
+		}}}, nil
 	}
 	env := f.env([]onex.Node{failing, busy}, "a")
 	env["ONEX_DRAIN_TIMEOUT"] = "100ms"

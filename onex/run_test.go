@@ -22,14 +22,14 @@ func echo(kind onex.Kind, name string, policy engine.RetryPolicy, f func(onex.In
 		Name: name, Version: "1.0.0", Kind: kind, Capabilities: []string{"test"}, ContractSHA256: strings.Repeat("0", 64),
 		Inputs:  []engine.Input{{Type: ask, Class: event.Command, Emits: []event.Ref{answer}, Retry: policy}},
 		Outputs: []onex.Output{{Type: answer, Class: event.Event}},
-		Build: func(context.Context, *config.Values) (onex.Routes, error) {
-			return onex.Routes{ask: onex.Handle(decodeNumber, func(_ context.Context, in onex.Input[number], out *onex.Emissions) error {
+		Build: func(context.Context, *config.Values) (onex.Wiring, error) {
+			return onex.Wiring{Routes: onex.Routes{ask: onex.Handle(decodeNumber, func(_ context.Context, in onex.Input[number], out *onex.Emissions) error {
 				if err := f(in); err != nil {
 					return err
 				}
 				out.Add(event.Event, answer, in.Event.PartitionKey, in.Data)
 				return nil
-			})}, nil
+			})}}, nil
 		},
 	}
 }

@@ -96,16 +96,16 @@ func inputs() []engine.Input {
 	}
 }
 
-func build(ctx context.Context, v *config.Values) (onex.Routes, error) {
+func build(ctx context.Context, v *config.Values) (onex.Wiring, error) {
 	cfg, err := newConfig(v)
 	if err != nil {
-		return nil, err
+		return onex.Wiring{}, err
 	}
 	r, err := wire(ctx, cfg)
 	if err != nil {
-		return nil, fmt.Errorf("wire node payment: %w", err)
+		return onex.Wiring{}, fmt.Errorf("wire node payment: %w", err)
 	}
-	return routes(newHandler(cfg, r)), nil
+	return onex.Wiring{Routes: routes(newHandler(cfg, r))}, nil
 }
 
 // routes maps each input to its handler.

@@ -56,6 +56,7 @@ func Environ(lookup func(name string) (string, bool)) Source {
 type Values struct {
 	node   string
 	values map[string]value
+	flags  *Flags // nil: none
 }
 
 // value keeps every text in a Secret, so that no formatting verb can reach one by accident.

@@ -4,6 +4,7 @@ package consultest
 
 import (
 	"context"
+	"maps"
 	"net/http"
 	"strings"
 	"testing"
@@ -30,6 +31,7 @@ func Exercise(t *testing.T, addr string) {
 		return registrytest.Backend{Registrar: c, Catalog: c, Forget: forget(raw)}
 	})
 	t.Run("stored metadata is checked", func(t *testing.T) { t.Parallel(); overflow(t, open(t, addr), raw) })
+	t.Run("watched values", func(t *testing.T) { t.Parallel(); watched(t, open(t, addr), raw) })
 	t.Run("ping", func(t *testing.T) {
 		t.Parallel()
 		if err := open(t, addr).Ping(t.Context()); err != nil {
@@ -87,6 +89,34 @@ func overflow(t *testing.T, c *consul.Client, raw *api.Client) {
 		t.Fatal(err)
 	}
 	expectMeta(t, c, service, "is missing")
+}
+
+// watched asks for values below a prefix and is told of a change while it waits.
+func watched(t *testing.T, c *consul.Client, raw *api.Client) {
+	const prefix = "omninode/flags/suite-watched/"
+	t.Cleanup(func() { _, _ = raw.KV().DeleteTree(prefix, nil) })
+	put := func(key, value string) {
+		if _, err := raw.KV().Put(&api.KVPair{Key: prefix + key, Value: []byte(value)}, nil); err != nil {
+			t.Error(err)
+		}
+	}
+	values, index, err := c.Watch(t.Context(), prefix, 0)
+	if err != nil || len(values) != 0 || index == 0 {
+		t.Fatalf("Watch of nothing = %v, %d, %v", values, index, err)
+	}
+	expect := func(want map[string]string, change func()) {
+		t.Helper()
+		time.AfterFunc(50*time.Millisecond, change)
+		for !maps.Equal(values, want) { // an index may rise for other keys too
+			if values, index, err = c.Watch(t.Context(), prefix, index); err != nil {
+				t.Fatalf("waiting for %v: %v", want, err)
+			}
+		}
+	}
+	expect(map[string]string{"a": "true"}, func() { put("a", "true") })
+	expect(map[string]string{"a": "true", "b": "false"}, func() { put("b", "false") })
+	expect(map[string]string{"a": "false", "b": "false"}, func() { put("a", "false") })
+	expect(map[string]string{"b": "false"}, func() { _, _ = raw.KV().Delete(prefix+"a", nil) })
 }
 
 // expectMeta wants the service's metadata to have the given error, which leaves the digest in place,

@@ -29,7 +29,7 @@ type CatalogConfig struct {
 
 // Catalog is a service catalog in this process that answers the part of Consul's HTTP API that
 // nodes use, executes their HTTP checks and forgets services that stay critical. It has one agent,
-// no ACLs and no blocking queries.
+// no ACLs, and of blocking queries only those of KV.
 type Catalog struct {
 	cfg     CatalogConfig
 	server  *http.Server
@@ -41,6 +41,10 @@ type Catalog struct {
 	services map[string]*service // by service id
 	kv       map[string]*api.KVPair
 	index    uint64
+	kvIndex  uint64        // index of the last change of KV
+	changed  chan struct{} // closed at the next change of KV
+	stopping chan struct{}
+	stop     sync.Once
 }
 
 // service is one registration and the checks that watch it.
@@ -62,6 +66,7 @@ func StartCatalog(cfg CatalogConfig) (*Catalog, error) {
 	c := &Catalog{
 		cfg: cfg, addr: l.Addr().String(),
 		services: map[string]*service{}, kv: map[string]*api.KVPair{},
+		kvIndex: 1, changed: make(chan struct{}), stopping: make(chan struct{}),
 	}
 	c.server = &http.Server{Handler: c.routes(), ReadHeaderTimeout: 5 * time.Second}
 	c.serving.Go(func() { _ = c.server.Serve(l) }) // ends with ErrServerClosed, by Stop
@@ -76,6 +81,7 @@ func (c *Catalog) Addr() string { return c.addr }
 func (c *Catalog) Stop() error {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
+	c.stop.Do(func() { close(c.stopping) })
 	if c.server.Shutdown(ctx) != nil {
 		_ = c.server.Close()
 	}

@@ -3,12 +3,9 @@ package embedded
 import (
 	"encoding/json"
 	"fmt"
-	"io"
-	"maps"
 	"net/http"
 	"slices"
 	"strconv"
-	"strings"
 
 	"github.com/hashicorp/consul/api"
 )
@@ -41,6 +38,10 @@ func (c *Catalog) reply(w http.ResponseWriter, status int, v any) {
 	c.mu.Lock()
 	index := max(c.index, 1)
 	c.mu.Unlock()
+	c.replyAt(w, status, index, v)
+}
+
+func (c *Catalog) replyAt(w http.ResponseWriter, status int, index uint64, v any) {
 	h := w.Header()
 	h.Set("Content-Type", "application/json")
 	h.Set("X-Consul-Index", strconv.FormatUint(index, 10))
@@ -152,49 +153,4 @@ func (s *service) states() api.HealthChecks {
 		states = append(states, k.state())
 	}
 	return states
-}
-
-func (c *Catalog) getKV(w http.ResponseWriter, r *http.Request) {
-	key, recurse := r.PathValue("key"), r.URL.Query().Has("recurse")
-	c.mu.Lock()
-	found := []*api.KVPair{}
-	for _, k := range slices.Sorted(maps.Keys(c.kv)) {
-		if k == key || recurse && strings.HasPrefix(k, key) {
-			found = append(found, c.kv[k])
-		}
-	}
-	c.mu.Unlock()
-	if len(found) == 0 {
-		c.reply(w, http.StatusNotFound, nil)
-		return
-	}
-	c.reply(w, http.StatusOK, found)
-}
-
-func (c *Catalog) putKV(w http.ResponseWriter, r *http.Request) {
-	value, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
-	if err != nil {
-		http.Error(w, fmt.Sprintf("Request body too large, max size: %d bytes.", maxBody), http.StatusRequestEntityTooLarge)
-		return
-	}
-	c.mu.Lock()
-	c.index++
-	pair := &api.KVPair{Key: r.PathValue("key"), Value: value, CreateIndex: c.index, ModifyIndex: c.index}
-	if old, ok := c.kv[pair.Key]; ok {
-		pair.CreateIndex = old.CreateIndex
-	}
-	c.kv[pair.Key] = pair
-	c.mu.Unlock()
-	c.reply(w, http.StatusOK, true)
-}
-
-func (c *Catalog) deleteKV(w http.ResponseWriter, r *http.Request) {
-	key, recurse := r.PathValue("key"), r.URL.Query().Has("recurse")
-	c.mu.Lock()
-	c.index++
-	maps.DeleteFunc(c.kv, func(k string, _ *api.KVPair) bool {
-		return k == key || recurse && strings.HasPrefix(k, key)
-	})
-	c.mu.Unlock()
-	c.reply(w, http.StatusOK, true)
 }

@@ -159,3 +159,57 @@ func TestCatalogKV(t *testing.T) {
 		t.Errorf("List after DeleteTree = %v, %v", list, err)
 	}
 }
+
+func TestCatalogHoldsAQuestionUntilItsAnswerChanges(t *testing.T) {
+	t.Parallel()
+	kv := setupCatalog(t, CatalogConfig{}).KV()
+	ask := func(index uint64, wait time.Duration) (string, uint64, time.Duration) {
+		t.Helper()
+		begin := time.Now()
+		p, meta, err := kv.Get("flag", &api.QueryOptions{WaitIndex: index, WaitTime: wait})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if p == nil {
+			return "", meta.LastIndex, time.Since(begin)
+		}
+		return string(p.Value), meta.LastIndex, time.Since(begin)
+	}
+	_, index, _ := ask(0, 0)
+	if got, next, took := ask(index, 50*time.Millisecond); got != "" || next != index || took < 50*time.Millisecond {
+		t.Errorf("nothing changed and the answer is %q, %d after %s, want index %d", got, next, took, index)
+	}
+	time.AfterFunc(10*time.Millisecond, func() {
+		if _, err := kv.Put(&api.KVPair{Key: "flag", Value: []byte("true")}, nil); err != nil {
+			t.Error(err)
+		}
+	})
+	if got, next, took := ask(index, time.Minute); got != "true" || next <= index || took > 30*time.Second {
+		t.Errorf("the answer is %q, %d after %s", got, next, took)
+	}
+}
+
+func TestCatalogStopsWhileAQuestionIsHeld(t *testing.T) {
+	t.Parallel()
+	c, err := StartCatalog(CatalogConfig{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	client, err := api.NewClient(&api.Config{Address: c.Addr()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, meta, err := client.KV().Get("flag", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	asked := make(chan struct{})
+	go func() {
+		defer close(asked)
+		_, _, _ = client.KV().Get("flag", &api.QueryOptions{WaitIndex: meta.LastIndex, WaitTime: time.Minute})
+	}()
+	if err := c.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	<-asked
+}
