@@ -340,5 +340,6 @@ func topics(n Node) (owned []kafka.Topic, foreign []string) {
 func (m *member) processor() *delivery.Processor {
 	return &delivery.Processor{
 		Core: m.core, Handlers: m.routes, Observer: m.observer, Log: m.log, Now: time.Now,
+		Breakers: delivery.NewBreakers(m.node.Inputs, m.observer, m.log),
 	}
 }

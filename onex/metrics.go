@@ -21,7 +21,7 @@ type metrics struct {
 	processed, failed, dead       *prometheus.CounterVec
 	duplicates, parked, conflicts *prometheus.CounterVec
 	lag, outboxDepth, parkedDepth *prometheus.GaugeVec
-	checks, flags                 *prometheus.GaugeVec
+	checks, flags, breaker        *prometheus.GaugeVec
 	seconds                       *prometheus.HistogramVec
 }
 
@@ -48,6 +48,7 @@ func newMetrics() *metrics {
 	m.parkedDepth = gauge("parked_depth", "Records that are parked.")
 	m.checks = gauge("check_passes", "Whether a check of what the node needs passed last: 1 or 0.", "check")
 	m.flags = gauge("flag", "Whether a flag is on: 1 or 0.", "flag")
+	m.breaker = gauge("breaker_state", "Breaker of an input: 0 closed, 1 probing, 2 open.", "input")
 	m.seconds = prometheus.NewHistogramVec(prometheus.HistogramOpts{
 		Name: "onex_handler_seconds", Help: "Duration of a handler's calls.",
 		Buckets: []float64{.001, .005, .01, .05, .1, .5, 1, 5, 10, 30},
@@ -99,6 +100,11 @@ func (o observer) Settled(c engine.Commit) {
 
 // Conflict implements delivery.Observer.
 func (o observer) Conflict() { o.conflicts.WithLabelValues(o.node).Inc() }
+
+// Breaker implements delivery.Observer.
+func (o observer) Breaker(input event.Ref, s delivery.BreakerState) {
+	o.breaker.WithLabelValues(o.node, input.String()).Set(float64(s))
+}
 
 func (o observer) delivered(topic string, partition int32, lag int64) {
 	o.lag.WithLabelValues(o.node, topic, strconv.Itoa(int(partition))).Set(float64(lag))

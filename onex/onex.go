@@ -79,6 +79,8 @@ type Input[T any] struct {
 	IdempotencyKey string // pass it to external calls; stable over retries and redelivery
 	Attempt        int    // 1 for the first
 	From, To       string // states of the machine (reducers only)
+
+	place int // in its batch
 }
 
 // Payload is implemented by every generated type.

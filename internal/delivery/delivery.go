@@ -1,6 +1,6 @@
 // Package delivery drives the decisions of onex/engine: it fetches nothing and stores nothing itself,
-// but calls handlers and commits what the core decides, one record at a time per partition. It knows
-// only the ports of the engine, so that the same loops run on every broker and store.
+// but calls handlers and commits what the core decides, one record or one batch at a time per
+// partition. It knows only the ports of the engine, so that the same loops run on every broker and store.
 //
 //	broker → Dispatcher → worker per partition → Processor → engine.Store
 //	engine.Outbox → Relay → broker
@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime/debug"
+	"slices"
 	"time"
 
 	"github.com/omninode-ai/omninode/onex/engine"
@@ -26,6 +27,7 @@ type Observer interface {
 	Called(input event.Ref, took time.Duration, err error)
 	Settled(c engine.Commit)
 	Conflict()
+	Breaker(input event.Ref, s BreakerState)
 }
 
 // Processor settles items: it asks the core, calls the handler and commits. It is safe for
@@ -34,6 +36,7 @@ type Processor struct {
 	Core     *engine.Core
 	Handlers map[event.Ref]engine.Handler
 	Store    engine.Store // nil for a node whose state is the broker's (compute)
+	Breakers Breakers
 	Observer Observer
 	Log      *slog.Logger
 	Now      func() time.Time
@@ -42,21 +45,26 @@ type Processor struct {
 	Committed func(c engine.Commit)
 }
 
-// Process settles one item under the partition's lease, which it advances. It tries again for as
-// long as the store does not answer; the error is engine.ErrFenced or that of ctx.
-func (p *Processor) Process(ctx context.Context, l *engine.Lease, it engine.Item) error {
+// errAlone says that a batch failed: nothing was committed, and each item is to be settled alone.
+var errAlone = errors.New("the batch failed")
+
+// Process settles one item, or a batch of fetched records of one input that follow one another, under
+// the partition's lease, which it advances. It tries again for as long as the store does not answer;
+// the error is engine.ErrFenced, errOpen, errAlone or that of ctx.
+func (p *Processor) Process(ctx context.Context, l *engine.Lease, items ...engine.Item) error {
+	it := items[0]
 	for try := 0; ; try++ {
-		c, err := p.decide(ctx, it)
+		commits, err := p.decide(ctx, items...)
 		if err == nil {
-			err = p.commit(ctx, l, c)
+			err = p.commit(ctx, l, commits)
 		}
 		switch {
 		case err == nil:
-			p.settled(ctx, c)
+			p.settled(ctx, commits)
 			return nil
 		case ctx.Err() != nil:
 			return ctx.Err()
-		case errors.Is(err, engine.ErrFenced):
+		case errors.Is(err, engine.ErrFenced), errors.Is(err, errOpen), errors.Is(err, errAlone):
 			return err
 		case errors.Is(err, engine.ErrConflict):
 			p.Observer.Conflict()
@@ -73,24 +81,93 @@ func (p *Processor) Process(ctx context.Context, l *engine.Lease, it engine.Item
 	}
 }
 
-// decide looks the item up, lets the core admit it, calls the handler if so, and settles.
-func (p *Processor) decide(ctx context.Context, it engine.Item) (engine.Commit, error) {
-	var v engine.View
-	if p.Store != nil && it.Readable() {
-		var err error
-		if v, err = p.Store.View(ctx, it); err != nil {
-			return engine.Commit{}, err
+// decide looks the items up, lets the core admit them, calls the handler for those that are admitted,
+// and settles.
+func (p *Processor) decide(ctx context.Context, items ...engine.Item) ([]engine.Commit, error) {
+	views, err := p.look(ctx, items)
+	if err != nil {
+		return nil, err
+	}
+	decisions := make([]engine.Decision, len(items))
+	var admitted []int
+	for i, it := range items {
+		decisions[i] = p.Core.Admit(it, views[i], p.Now())
+		if decisions[i].Verdict == engine.Handle {
+			admitted = append(admitted, i)
 		}
 	}
-	d := p.Core.Admit(it, v, p.Now())
-	var out engine.Outcome
-	if d.Verdict == engine.Handle {
-		out = p.call(ctx, it, d.Call)
-		if ctx.Err() != nil {
-			return engine.Commit{}, ctx.Err() // stopped in the middle: the outcome says nothing
+	outcomes := make([]engine.Outcome, len(items))
+	if len(admitted) > 0 {
+		if err := p.handle(ctx, items, decisions, admitted, outcomes); err != nil {
+			return nil, err
 		}
 	}
-	return p.Core.Settle(it, v, d, out, p.Now()), nil
+	commits := make([]engine.Commit, 0, len(items))
+	for i, it := range items {
+		commits = append(commits, p.Core.Settle(it, views[i], decisions[i], outcomes[i], p.Now()))
+	}
+	if len(admitted) > 1 && slices.ContainsFunc(admitted, func(i int) bool { return commits[i].Park != nil }) {
+		return nil, errAlone // those after it may have its key
+	}
+	return commits, nil
+}
+
+// look returns what the store knows of each item, nothing of one that was not decoded.
+func (p *Processor) look(ctx context.Context, items []engine.Item) ([]engine.View, error) {
+	views := make([]engine.View, len(items))
+	var known []engine.Item
+	for _, it := range items {
+		if p.Store != nil && it.Readable() {
+			known = append(known, it)
+		}
+	}
+	if len(known) == 0 {
+		return views, nil
+	}
+	found, err := p.Store.View(ctx, known...)
+	if err != nil {
+		return nil, err
+	}
+	for i, it := range items {
+		if it.Readable() {
+			views[i], found = found[0], found[1:]
+		}
+	}
+	return views, nil
+}
+
+// handle calls the handler once for all that are admitted and hands out what it returns.
+func (p *Processor) handle(ctx context.Context, items []engine.Item, decisions []engine.Decision, admitted []int, outcomes []engine.Outcome) error {
+	first := admitted[0]
+	call := decisions[first].Call
+	for _, i := range admitted[1:] {
+		call.Rest = append(call.Rest, decisions[i].Call)
+	}
+	out, err := p.attempt(ctx, items[first], call)
+	switch {
+	case err != nil:
+		return err
+	case ctx.Err() != nil:
+		return ctx.Err() // stopped in the middle: the outcome says nothing
+	case len(admitted) > 1 && len(out.Rest) != len(call.Rest):
+		p.Log.WarnContext(ctx, "batch failed, its inputs are tried alone", "input", items[first].Input.Type.String(),
+			"size", len(admitted), "event_id", items[first].Event.ID, "err", out.Err)
+		return errAlone
+	}
+	outcomes[first] = out
+	for i, at := range admitted[1:] {
+		outcomes[at] = out.Rest[i]
+	}
+	return nil
+}
+
+// attempt is a call that the input's breaker lets through.
+func (p *Processor) attempt(ctx context.Context, it engine.Item, c engine.Call) (engine.Outcome, error) {
+	b := p.Breakers[it.Input.Type]
+	if b == nil {
+		return p.call(ctx, it, c), nil
+	}
+	return b.attempt(func() engine.Outcome { return p.call(ctx, it, c) })
 }
 
 // call runs the handler of an item within its timeout. A panic is an error that no attempt cures.
@@ -117,24 +194,26 @@ func (p *Processor) call(ctx context.Context, it engine.Item, c engine.Call) (ou
 	return handler(ctx, c)
 }
 
-// commit writes c. If the store does not say whether it did, it is asked where the partition stands.
-func (p *Processor) commit(ctx context.Context, l *engine.Lease, c engine.Commit) error {
-	moves := c.Item.Parked == nil && c.Item.Timer == nil
+// commit writes all of some commits together. If the store does not say whether it did, it is asked
+// where the partition stands.
+func (p *Processor) commit(ctx context.Context, l *engine.Lease, commits []engine.Commit) error {
+	last := commits[len(commits)-1].Item
+	moves := last.Parked == nil && last.Timer == nil
 	for try := 0; ; try++ {
-		err := p.Store.Commit(ctx, *l, c)
+		err := p.Store.Commit(ctx, *l, commits...)
 		if moves && err != nil {
-			err = p.resolve(ctx, l, c, err)
+			err = p.resolve(ctx, l, last, err)
 		}
 		switch {
 		case err == nil:
 			if moves {
-				l.Next = c.Item.Record.Offset + 1
+				l.Next = last.Record.Offset + 1
 			}
 			return nil
 		case !moves || errors.Is(err, engine.ErrFenced) || errors.Is(err, engine.ErrConflict) || ctx.Err() != nil:
 			return err
 		}
-		p.Log.WarnContext(ctx, "commit did not answer", "event_id", c.Item.Event.ID, "err", err)
+		p.Log.WarnContext(ctx, "commit did not answer", "event_id", last.Event.ID, "err", err)
 		if err := pause(ctx, try); err != nil {
 			return err
 		}
@@ -144,7 +223,7 @@ func (p *Processor) commit(ctx context.Context, l *engine.Lease, c engine.Commit
 // resolve turns an error of a commit into what happened: nil if the commit is in the store after
 // all, ErrFenced if somebody else has the partition. A commit that was refused for its own sake, or
 // that may be tried again, keeps its error: the compare-and-swap makes a late one harmless.
-func (p *Processor) resolve(ctx context.Context, l *engine.Lease, c engine.Commit, err error) error {
+func (p *Processor) resolve(ctx context.Context, l *engine.Lease, last engine.Item, err error) error {
 	if errors.Is(err, engine.ErrConflict) {
 		return err
 	}
@@ -156,17 +235,19 @@ func (p *Processor) resolve(ctx context.Context, l *engine.Lease, c engine.Commi
 		return err
 	case now.Epoch != l.Epoch:
 		return engine.ErrFenced
-	case now.Next == c.Item.Record.Offset+1:
+	case now.Next == last.Record.Offset+1:
 		return nil
 	}
 	return err
 }
 
-func (p *Processor) settled(ctx context.Context, c engine.Commit) {
-	p.Observer.Settled(c)
-	p.report(ctx, c)
-	if p.Committed != nil {
-		p.Committed(c)
+func (p *Processor) settled(ctx context.Context, commits []engine.Commit) {
+	for _, c := range commits {
+		p.Observer.Settled(c)
+		p.report(ctx, c)
+		if p.Committed != nil {
+			p.Committed(c)
+		}
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -27,6 +28,20 @@ type seen struct {
 	calls     int
 	conflicts int
 	results   map[engine.Result]int
+	breaker   []string
+}
+
+func (s *seen) Breaker(_ event.Ref, state BreakerState) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.breaker = append(s.breaker, state.String())
+}
+
+// states returns what became of the breaker so far.
+func (s *seen) states() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.breaker)
 }
 
 func (s *seen) Called(event.Ref, time.Duration, error) {
@@ -125,7 +140,7 @@ type unsure struct {
 
 var errGone = errors.New("connection is gone")
 
-func (u *unsure) Commit(ctx context.Context, l engine.Lease, c engine.Commit) error {
+func (u *unsure) Commit(ctx context.Context, l engine.Lease, commits ...engine.Commit) error {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	if u.blocked != nil {
@@ -138,7 +153,7 @@ func (u *unsure) Commit(ctx context.Context, l engine.Lease, c engine.Commit) er
 		u.before--
 		return errGone
 	}
-	err := u.Store.Commit(ctx, l, c)
+	err := u.Store.Commit(ctx, l, commits...)
 	if err == nil && u.lost > 0 {
 		u.lost--
 		return errGone

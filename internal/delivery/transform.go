@@ -16,12 +16,8 @@ func (p *Processor) Transform(ctx context.Context, records []engine.Record) (out
 		if err != nil {
 			return nil, nil, err
 		}
-		commits = append(commits, c)
-		out = append(out, c.Outbox...)
+		commits = append(commits, c...)
+		out = append(out, c[0].Outbox...)
 	}
-	return out, func() {
-		for _, c := range commits {
-			p.settled(ctx, c)
-		}
-	}, nil
+	return out, func() { p.settled(ctx, commits) }, nil
 }

@@ -2,8 +2,11 @@ package delivery
 
 import (
 	"context"
+	"errors"
+	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/omninode-ai/omninode/onex/engine"
 )
@@ -17,10 +20,12 @@ type worker struct {
 	p     *Processor
 	lease engine.Lease
 	flow  func(full bool) // asks the broker to pause or resume the partition
+	batch engine.Batch
 
 	mu     sync.Mutex
 	queue  []engine.Record
 	paused bool
+	low    int // resume at so many
 
 	position atomic.Int64 // lease.Next, for others to read
 
@@ -39,9 +44,10 @@ const (
 
 func newWorker(p *Processor, l engine.Lease, flow func(full bool)) *worker {
 	w := &worker{
-		p: p, lease: l, flow: flow,
+		p: p, lease: l, flow: flow, batch: p.Core.Batch(l.Partition.Topic),
 		signal: make(chan struct{}, 1), stop: make(chan struct{}), done: make(chan struct{}),
 	}
+	w.low = max(queueLow, w.batch.Size-1) // a paused partition never makes a batch wait
 	w.position.Store(l.Next)
 	w.due.Store(true) // an earlier owner may have left some
 	return w
@@ -76,16 +82,113 @@ func (w *worker) step(ctx context.Context) (idle bool, err error) {
 	if w.due.Swap(false) {
 		return false, w.retry(ctx)
 	}
-	r, ok := w.next()
-	if !ok {
+	w.gather(ctx)
+	if w.stopping() {
 		return true, nil
 	}
-	if r.Offset < w.lease.Next {
-		return false, nil // settled before
+	records := w.next()
+	if len(records) == 0 {
+		return true, nil
 	}
-	err = w.p.Process(ctx, &w.lease, w.p.Core.Open(r))
-	w.position.Store(w.lease.Next)
-	return false, err
+	return false, w.settle(ctx, w.open(records))
+}
+
+// open decodes records; those that came before are left out, since offsets only ever advance.
+func (w *worker) open(records []engine.Record) []engine.Item {
+	items := make([]engine.Item, 0, len(records))
+	next := w.lease.Next
+	for _, r := range records {
+		if r.Offset >= next {
+			items, next = append(items, w.p.Core.Open(r)), r.Offset+1
+		}
+	}
+	return items
+}
+
+// settle settles fetched records together as far as they can be, and each alone if they fail together.
+func (w *worker) settle(ctx context.Context, items []engine.Item) error {
+	for len(items) > 0 && !w.stopping() {
+		n := together(items)
+		err := w.process(ctx, items[:n]...)
+		if errors.Is(err, errAlone) {
+			err = w.each(ctx, items[:n])
+		}
+		if err != nil {
+			return err
+		}
+		items = items[n:]
+	}
+	return nil
+}
+
+func (w *worker) each(ctx context.Context, items []engine.Item) error {
+	for _, it := range items {
+		if w.stopping() {
+			return nil
+		}
+		if err := w.process(ctx, it); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// together returns how many items can be settled at once: those before one whose idempotency key is
+// that of an earlier one, since the store only knows what was committed.
+func together(items []engine.Item) int {
+	keys := make(map[string]bool, len(items))
+	for i, it := range items {
+		if keys[it.IdempotencyKey] && it.Readable() {
+			return i
+		}
+		keys[it.IdempotencyKey] = true
+	}
+	return len(items)
+}
+
+// process settles items, waiting as long as the input's breaker is open. Once it is told to stop
+// meanwhile, they are left to the partition's next owner.
+func (w *worker) process(ctx context.Context, items ...engine.Item) error {
+	for {
+		err := w.p.Process(ctx, &w.lease, items...)
+		w.position.Store(w.lease.Next)
+		if !errors.Is(err, errOpen) {
+			return err
+		}
+		w.p.Breakers[items[0].Input.Type].await(ctx, w.stop)
+		switch {
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case w.stopping():
+			return nil
+		}
+	}
+}
+
+// gather waits until there is a whole batch, or as long as one may wait.
+func (w *worker) gather(ctx context.Context) {
+	if w.batch.Wait <= 0 || w.queued() == 0 {
+		return
+	}
+	timer := time.NewTimer(w.batch.Wait)
+	defer timer.Stop()
+	for w.queued() < w.batch.Size {
+		select {
+		case <-timer.C:
+			return
+		case <-w.stop:
+			return
+		case <-ctx.Done():
+			return
+		case <-w.signal:
+		}
+	}
+}
+
+func (w *worker) queued() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return len(w.queue)
 }
 
 func (w *worker) wait(ctx context.Context) {
@@ -108,7 +211,7 @@ func (w *worker) retry(ctx context.Context) error {
 		if w.stopping() {
 			return nil
 		}
-		if err := w.p.Process(ctx, &w.lease, w.p.Core.Reopen(d)); err != nil {
+		if err := w.process(ctx, w.p.Core.Reopen(d)); err != nil {
 			return err
 		}
 	}
@@ -139,21 +242,23 @@ func (w *worker) deliver(records []engine.Record) {
 	w.wake()
 }
 
-func (w *worker) next() (engine.Record, bool) {
+// next takes a batch of records from the queue, or what is there.
+func (w *worker) next() []engine.Record {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if len(w.queue) == 0 {
 		w.queue = nil
-		return engine.Record{}, false
+		return nil
 	}
-	r := w.queue[0]
-	w.queue[0] = engine.Record{} // lets go of its payload
-	w.queue = w.queue[1:]
-	if w.paused && len(w.queue) <= queueLow {
+	n := min(max(w.batch.Size, 1), len(w.queue))
+	records := slices.Clone(w.queue[:n])
+	clear(w.queue[:n]) // lets go of their payloads
+	w.queue = w.queue[n:]
+	if w.paused && len(w.queue) <= w.low {
 		w.paused = false
 		w.flow(false)
 	}
-	return r, true
+	return records
 }
 
 // poke says that parked records may be due.

@@ -18,18 +18,14 @@ const (
 )
 
 // Commit implements engine.Store.
-func (s *Store) Commit(ctx context.Context, l engine.Lease, c engine.Commit) error {
+func (s *Store) Commit(ctx context.Context, l engine.Lease, commits ...engine.Commit) error {
 	t := &transaction{store: s}
-	t.fence(l, c.Item)
-	if c.Inbox {
-		t.inbox(c.Item)
+	last := commits[len(commits)-1]
+	t.fence(l, last.Item)
+	for _, c := range commits {
+		t.write(c)
 	}
-	if c.State != nil {
-		t.state(*c.State)
-	}
-	t.parked(c)
-	t.timers(c)
-	t.outbox(c.Outbox)
+	t.notify()
 	err := s.pool.SendBatch(ctx, &t.Batch).Close()
 	switch sqlState(err) {
 	case stateFenced:
@@ -38,7 +34,7 @@ func (s *Store) Commit(ctx context.Context, l engine.Lease, c engine.Commit) err
 		return engine.ErrConflict
 	}
 	if err != nil {
-		return fmt.Errorf("commit event %s: %w", c.Item.Event.ID, err)
+		return fmt.Errorf("commit event %s: %w", last.Item.Event.ID, err)
 	}
 	return nil
 }
@@ -49,6 +45,19 @@ type transaction struct {
 	pgx.Batch
 
 	store *Store
+	sends bool // the outbox gets something
+}
+
+func (t *transaction) write(c engine.Commit) {
+	if c.Inbox {
+		t.inbox(c.Item)
+	}
+	if c.State != nil {
+		t.state(*c.State)
+	}
+	t.parked(c)
+	t.timers(c)
+	t.outbox(c.Outbox)
 }
 
 func (t *transaction) add(sql string, args ...any) { t.Queue(sql, args...) }
@@ -161,8 +170,13 @@ func (t *transaction) outbox(records []engine.Outgoing) {
 		names, values := unzip(r.Headers)
 		t.add(`INSERT INTO outbox (topic, key, header_names, header_values, value) VALUES ($1, $2, $3, $4, $5)`,
 			r.Topic, []byte(r.Key), names, values, notNil(r.Value))
+		t.sends = true
 	}
-	if len(records) > 0 && !t.store.leading.Load() {
+}
+
+// notify wakes the relay of another process.
+func (t *transaction) notify() {
+	if t.sends && !t.store.leading.Load() {
 		t.add(`SELECT pg_notify('outbox_' || current_schema(), '')`)
 	}
 }

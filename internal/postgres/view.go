@@ -11,24 +11,29 @@ import (
 	"github.com/omninode-ai/omninode/onex/event"
 )
 
-// View implements engine.Store.
-func (s *Store) View(ctx context.Context, it engine.Item) (engine.View, error) {
+// View implements engine.Store. However many items there are, it takes one round trip.
+func (s *Store) View(ctx context.Context, items ...engine.Item) ([]engine.View, error) {
 	const query = `
 		SELECT EXISTS (SELECT FROM inbox WHERE input = $1 AND idempotency_key = $2),
 		       EXISTS (SELECT FROM parked WHERE topic = $3 AND key = $4),
 		       coalesce(s.version, 0), coalesce(s.machine_state, ''), s.data
 		FROM (VALUES (1)) one LEFT JOIN state s ON s.key = $5`
-	var v engine.View
-	err := s.pool.QueryRow(ctx, query,
-		it.Event.Type.String(), it.IdempotencyKey, it.Record.Topic, it.Record.Key, it.StateKey,
-	).Scan(&v.Seen, &v.Behind, &v.State.Version, &v.State.Machine, &v.State.Data)
-	if err != nil {
-		return v, fmt.Errorf("look up event %s: %w", it.Event.ID, err)
+	views := make([]engine.View, len(items))
+	var batch pgx.Batch
+	for i, it := range items {
+		v := &views[i]
+		batch.Queue(query, it.Event.Type.String(), it.IdempotencyKey, it.Record.Topic, it.Record.Key, it.StateKey).QueryRow(func(row pgx.Row) error {
+			err := row.Scan(&v.Seen, &v.Behind, &v.State.Version, &v.State.Machine, &v.State.Data)
+			if len(v.State.Data) == 0 {
+				v.State.Data = nil
+			}
+			return err
+		})
 	}
-	if len(v.State.Data) == 0 {
-		v.State.Data = nil
+	if err := s.pool.SendBatch(ctx, &batch).Close(); err != nil {
+		return nil, fmt.Errorf("look up %d events from %s on: %w", len(items), items[0].Event.ID, err)
 	}
-	return v, nil
+	return views, nil
 }
 
 // DueParked implements engine.Store.

@@ -65,6 +65,9 @@ func (c *Core) Topics() []string {
 	return topics
 }
 
+// Batch returns how many records of a topic are handled at once.
+func (c *Core) Batch(topic string) Batch { return c.inputs[topic].Batch }
+
 // Waits reports whether a change of state may wake parked records.
 func (c *Core) Waits() bool {
 	return c.cfg.Machine != nil && slices.ContainsFunc(c.cfg.Machine.Transitions, func(t Transition) bool { return t.Early > 0 })
@@ -183,6 +186,7 @@ type Decision struct {
 	fault *fault
 	emits []event.Ref
 	next  time.Time // for Wait
+	halt  bool      // what a final failure does to the key
 }
 
 // Admit decides what to do with an item, given what the store knows about it.
@@ -195,7 +199,7 @@ func (c *Core) Admit(it Item, v View, now time.Time) Decision {
 	case v.Behind && it.Parked == nil && it.Timer == nil:
 		return Decision{Verdict: Follow}
 	}
-	d := Decision{Verdict: Handle, emits: it.Input.Emits, Call: Call{
+	d := Decision{Verdict: Handle, emits: it.Input.Emits, halt: it.Input.Retry.HaltKey, Call: Call{
 		Event: it.Event, IdempotencyKey: it.IdempotencyKey, Attempt: it.Attempt, State: v.State.Data,
 	}}
 	if it.Timer != nil {
@@ -211,7 +215,7 @@ func (c *Core) Admit(it Item, v View, now time.Time) Decision {
 func (c *Core) move(it Item, v View, now time.Time, d Decision) Decision {
 	state := c.machine.state(v.State)
 	if t, ok := c.machine.transition(it.Event.Type, state); ok {
-		d.Call.From, d.Call.To, d.emits = state, t.To, t.Emits
+		d.Call.From, d.Call.To, d.emits, d.halt = state, t.To, t.Emits, t.HaltKey
 		return d
 	}
 	wait := c.machine.early(it.Event.Type, state)
@@ -267,7 +271,7 @@ func (c *Core) Settle(it Item, v View, d Decision, out Outcome, now time.Time) C
 		out.Err = c.checkEmissions(d.emits, out.Emissions)
 	}
 	if out.Err != nil {
-		return c.fail(it, out.Err, now)
+		return c.fail(it, d.halt, out.Err, now)
 	}
 	return c.succeed(it, v, d, out, now)
 }
@@ -323,7 +327,7 @@ func timers(cause event.Envelope, set []Timer, now time.Time) *[]TimerWrite {
 }
 
 // fail settles a handler's error: another attempt, a dead letter, or a halted key.
-func (c *Core) fail(it Item, err error, now time.Time) Commit {
+func (c *Core) fail(it Item, halt bool, err error, now time.Time) Commit {
 	policy := it.Input.Retry
 	class, final := classOf(err)
 	switch {
@@ -334,7 +338,7 @@ func (c *Core) fail(it Item, err error, now time.Time) Commit {
 	case !final && it.Attempt >= max(policy.Attempts, 1):
 		class, final = Exhausted, true
 	}
-	if final && policy.HaltKey && (class == Exhausted || class == PermanentFailure) {
+	if final && halt && (class == Exhausted || class == PermanentFailure) {
 		p := &Park{Reason: Halted, Attempts: it.Attempt, Since: since(it, now)}
 		return Commit{Item: it, Result: KeyHalted, Class: class, Err: err, Park: p}
 	}

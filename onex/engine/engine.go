@@ -35,14 +35,18 @@ type Call struct {
 	From, To       string // states of the machine (reducer); "" elsewhere
 	State          []byte // JSON state of the key (reducer, orchestrator); nil for a new key
 	Timer          string // name of the timer that fired (orchestrator); "" for an event
+	Rest           []Call // the calls of a batch after its first; empty elsewhere
 }
 
-// Outcome is what a handler returns. If Err is set the rest is ignored.
+// Outcome is what a handler returns. If Err is set, nothing but Rest counts besides it.
 type Outcome struct {
 	Emissions []Emission
 	State     []byte  // new JSON state of the key (reducer, orchestrator)
 	Timers    []Timer // all timers of the key from now on (orchestrator)
 	Err       error
+
+	// Rest holds an outcome for each of Call.Rest. If it does not, the batch failed as a whole with Err.
+	Rest []Outcome
 }
 
 // Timer asks to call the handler again with Call.Timer = Name when After has passed.
@@ -62,6 +66,8 @@ type Input struct {
 	IdempotencyKey string        // property of the payload; "" is the envelope's id
 	Timeout        time.Duration // of one attempt; 0 is the default
 	Retry          RetryPolicy
+	Batch          Batch   // zero: the handler gets one input at a time
+	Breaker        Breaker // zero: none
 }
 
 // Topic returns the topic the input arrives on.
@@ -73,6 +79,18 @@ type RetryPolicy struct {
 	First    time.Duration // delay before the second attempt, doubled for each further one
 	Max      time.Duration // bound of the delay
 	HaltKey  bool          // when attempts end: keep the key halted instead of dead-lettering
+}
+
+// Batch lets a handler get several consecutive inputs of a partition at once.
+type Batch struct {
+	Size int           // at most so many; 0 and 1 are one
+	Wait time.Duration // how long to wait for more once there is one; 0: take what is there
+}
+
+// Breaker stops attempts at an input for a while after a row of failures that could pass.
+type Breaker struct {
+	Failures int           // attempts in a row, over all keys
+	Open     time.Duration // how long nothing is attempted; then one attempt decides
 }
 
 // Machine is the declared state machine of a reducer.
@@ -89,4 +107,7 @@ type Transition struct {
 	To    string
 	Emits []event.Ref
 	Early time.Duration // how long an input that comes too early is parked; 0: not at all
+
+	// HaltKey keeps the key of an input whose handler failed for a person, in place of a dead letter.
+	HaltKey bool
 }

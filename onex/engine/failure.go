@@ -65,6 +65,13 @@ func classOf(err error) (Class, bool) {
 	return "", false
 }
 
+// Temporary reports whether a handler's error may pass by itself: it is tried again, as far as the
+// policy goes, and counts for a breaker.
+func Temporary(err error) bool {
+	_, final := classOf(err)
+	return err != nil && !final
+}
+
 const (
 	defaultFirst = 200 * time.Millisecond
 	defaultMax   = time.Minute

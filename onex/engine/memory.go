@@ -58,25 +58,48 @@ func (m *Memory) Position(_ context.Context, p Partition) (Lease, error) {
 }
 
 // View implements Store.
-func (m *Memory) View(_ context.Context, it Item) (View, error) {
+func (m *Memory) View(_ context.Context, items ...Item) ([]View, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	views := make([]View, 0, len(items))
+	for _, it := range items {
+		views = append(views, m.view(it))
+	}
+	return views, nil
+}
+
+func (m *Memory) view(it Item) View {
 	return View{
 		Seen:   m.inbox[inboxKey{it.Event.Type.String(), it.IdempotencyKey}],
 		Behind: slices.ContainsFunc(m.parked, func(p memoryParked) bool { return sameQueue(p.Record, it.Record) }),
 		State:  m.state[it.StateKey],
-	}, nil
+	}
 }
 
 func sameQueue(a, b Record) bool { return a.Topic == b.Topic && a.Key == b.Key }
 
 // Commit implements Store.
-func (m *Memory) Commit(_ context.Context, l Lease, c Commit) error {
+func (m *Memory) Commit(_ context.Context, l Lease, commits ...Commit) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if err := m.check(l, c); err != nil {
-		return err
+	seen := map[inboxKey]bool{}
+	for _, c := range commits {
+		if err := m.check(l, c); err != nil {
+			return err
+		}
+		key := inboxKey{c.Item.Event.Type.String(), c.Item.IdempotencyKey}
+		if c.Inbox && seen[key] {
+			return ErrConflict
+		}
+		seen[key] = c.Inbox
 	}
+	for _, c := range commits {
+		m.write(l, c)
+	}
+	return nil
+}
+
+func (m *Memory) write(l Lease, c Commit) {
 	if c.Item.Timer == nil && c.Item.Parked == nil {
 		l.Next = c.Item.Record.Offset + 1
 		m.leases[l.Partition] = l
@@ -90,7 +113,6 @@ func (m *Memory) Commit(_ context.Context, l Lease, c Commit) error {
 		m.writeState(c)
 	}
 	m.outbox = append(m.outbox, c.Outbox...)
-	return nil
 }
 
 func (m *Memory) check(l Lease, c Commit) error {

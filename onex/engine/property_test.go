@@ -37,10 +37,11 @@ func (s *simulation) claim() {
 
 // settle takes an item from look-up to commit.
 func (s *simulation) settle(it engine.Item) {
-	v, err := s.store.View(s.t.Context(), it)
+	views, err := s.store.View(s.t.Context(), it)
 	if err != nil {
 		s.t.Fatal(err)
 	}
+	v := views[0]
 	d := s.core.Admit(it, v, s.now)
 	var out engine.Outcome
 	if d.Verdict == engine.Handle {

@@ -38,11 +38,12 @@ type Store interface {
 	Claim(ctx context.Context, p Partition) (Lease, error)
 	// Position returns a claimed partition's current epoch and next offset.
 	Position(ctx context.Context, p Partition) (Lease, error)
-	// View returns what is known about an item.
-	View(ctx context.Context, it Item) (View, error)
-	// Commit writes c under the lease; a timer needs none. For a fetched record it moves the offset
-	// from l.Next past the record; the caller then advances its lease.
-	Commit(ctx context.Context, l Lease, c Commit) error
+	// View returns what is known about each of some items, which does not count for one another.
+	View(ctx context.Context, items ...Item) ([]View, error)
+	// Commit writes all of some commits, of which there is at least one, under the lease; a timer needs
+	// none. For fetched records, which then follow one another, it moves the offset from l.Next past the
+	// last; the caller then advances its lease. A parked record or a timer is committed alone.
+	Commit(ctx context.Context, l Lease, commits ...Commit) error
 	// DueParked returns up to limit records of the partition whose time has come, oldest first.
 	DueParked(ctx context.Context, p Partition, now time.Time, limit int) ([]Parked, error)
 	// DuePartitions returns the partitions that have parked records whose time has come; topic ids

@@ -31,6 +31,8 @@ func Exercise(t *testing.T, open func(t *testing.T) Subject) {
 		"seen twice":          seenTwice,
 		"state must match":    stateMustMatch,
 		"refusal is total":    refusalIsTotal,
+		"batch":               batch,
+		"refused batch":       refusedBatch,
 		"parked queue":        parkedQueue,
 		"early wakes":         earlyWakes,
 		"halted stays":        haltedStays,
@@ -101,11 +103,11 @@ func (b *bench) refuse(l engine.Lease, c engine.Commit, want error) {
 
 func (b *bench) view(it engine.Item) engine.View {
 	b.t.Helper()
-	v, err := b.Store.View(b.t.Context(), it)
+	views, err := b.Store.View(b.t.Context(), it)
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	return v
+	return views[0]
 }
 
 func (b *bench) due(at time.Time) []engine.Parked {
