@@ -1,7 +1,6 @@
 package contract
 
 import (
-	"errors"
 	"fmt"
 	"net/mail"
 	"net/url"
@@ -18,7 +17,7 @@ func itoa(n int) string { return strconv.Itoa(n) }
 
 func patternError(err error) error {
 	if err == nil {
-		return errors.New("it has more than 500 characters")
+		return fmt.Errorf("it has more than %d characters", maxPattern)
 	}
 	return err
 }

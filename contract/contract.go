@@ -50,6 +50,7 @@ func Parse(file string, src []byte) (*Contract, Diagnostics) {
 type parser struct {
 	file     string
 	contract *Contract
+	grammar  grammar
 	problems problems
 
 	nodeAt    Pos                    // of the node's name
@@ -64,6 +65,8 @@ type parser struct {
 	claims    map[claim]claimant     // what names become, to tell them apart
 	compared  int                    // characters compared to find near names
 	deferred  []deferred             // checks that need other nodes' messages
+	grants    []grant                // every node that access names
+	scalingAt Pos                    // of scaling
 }
 
 // foreignID tells the stubs of other nodes' messages apart. The class is the one the reference
@@ -133,6 +136,7 @@ func newParser(file string, src []byte) *parser {
 	return &parser{
 		file:     file,
 		contract: &Contract{File: file, SHA256: hex.EncodeToString(sum[:])},
+		grammar:  newGrammar(),
 		types:    map[string]*Type{},
 		used:     map[*Type]bool{},
 		messages: map[string]*Message{},
@@ -162,6 +166,7 @@ func (p *parser) top() Pos { return Pos{File: p.file, Line: 1, Column: 1} }
 // read reads the whole contract. Types come before messages and messages before what refers to
 // them, whatever their order in the file.
 func (p *parser) read(root *item) {
+	root.form = sectionOf("contract")
 	s := p.section(root, "the contract")
 	p.readHead(s)
 	p.readTypes(s.get("types"))
@@ -169,25 +174,25 @@ func (p *parser) read(root *item) {
 	p.readMessages(s.get("events"), event.Event)
 	p.readBehaviour(s)
 	p.readSettings(s.get("config"))
-	p.readSecrets(s)
-	p.readRequirements(s)
+	p.readSecrets(s.get("secrets"))
+	p.readRequirements(s.get("requires"))
+	p.readOperation(s)
 	s.done()
 	p.checkTypes()
 }
 
 func (p *parser) readHead(s *section) {
 	p.reserve(scopeType, "generated code", "Config", "Handler", "Requirements", "Node", "Workflow")
-	p.integer(s.need("omninode", "start the file with omninode: 1"), Format, Format)
-	p.readNode(s.need("node", "name the node, e.g. node: order-sync"))
-	p.contract.Version = p.version(s.need("version", "add the node's version, e.g. version: 1.0.0"))
-	p.readKind(s.need("kind", "add kind: compute, effect, reducer or orchestrator"))
+	p.integer(s.get("omninode"))
+	p.readNode(s.get("node"))
+	p.contract.Version = p.version(s.get("version"))
+	p.readKind(s.get("kind"))
 	p.contract.Description = p.description(s.get("description"))
 	p.readCapabilities(s.get("capabilities"))
 }
 
 func (p *parser) readKind(it *item) {
-	kinds := []string{string(Compute), string(Effect), string(Reducer), string(Orchestrator)}
-	v, ok := p.choice(it, kinds)
+	v, ok := p.choice(it)
 	if !ok {
 		p.lost = true
 		return
@@ -196,34 +201,24 @@ func (p *parser) readKind(it *item) {
 }
 
 // readBehaviour reads the part that says what the node does, which has a different form for each
-// kind, and refuses the forms of the other kinds.
+// kind. The grammar refuses the forms of the other kinds.
 func (p *parser) readBehaviour(s *section) {
 	handles, state := s.get("handles"), s.get("state")
 	machine, workflow := s.get("machine"), s.get("workflow")
 	switch p.contract.Kind {
 	case Compute, Effect:
-		p.misplaced("a reducer keeps state", "remove it, or make the node a reducer", state, machine)
-		p.misplaced("only an orchestrator has a workflow", "remove it, or make the node an orchestrator", workflow)
-		p.readHandles(s.need("handles", "say what each input emits, e.g. handles: {price-order.v1: {emits: [order-priced.v1]}}"))
+		p.readHandles(handles)
 	case Reducer:
-		p.misplaced("a reducer's inputs are the transitions of its machine", "declare them under machine.transitions", handles)
-		p.misplaced("only an orchestrator has a workflow", "remove it, or make the node an orchestrator", workflow)
-		p.readState(s.need("state", "declare it, e.g. state: {key: order_id, data: OrderState}"))
-		p.readMachine(s.need("machine", "declare initial, final and transitions"))
+		p.readState(state)
+		p.readMachine(machine)
 	case Orchestrator:
-		p.misplaced("an orchestrator's inputs are the start and the answers of its workflow", "declare them under workflow", handles)
-		p.misplaced("an orchestrator's state is its workflow", "remove it, or make the node a reducer", state, machine)
-		p.readWorkflow(s.need("workflow", "declare start, steps, completed and failed"))
+		p.readWorkflow(workflow)
 	}
 }
 
-// misplaced reports keys of the language that have no meaning in a node of this kind.
-func (p *parser) misplaced(why, fix string, items ...*item) {
-	for _, it := range items {
-		if it != nil {
-			p.report(it.at, ruleMisplacedKey, fix, "%q does not belong into a node of kind %s: %s", it.key, p.contract.Kind, why)
-		}
-	}
+// misplaced reports a key of the language that has no meaning in a node of this kind.
+func (p *parser) misplaced(it *item, r *Refusal) {
+	p.report(it.at, ruleMisplacedKey, r.Fix, "%q does not belong into a node of kind %s: %s", it.key, p.contract.Kind, r.Why)
 }
 
 func (p *parser) report(at Pos, rule, fix, format string, args ...any) {

@@ -28,6 +28,12 @@ type Derived struct {
 	Vault       VaultNames  `json:"vault"`
 	Database    Database    `json:"database"`
 	Metrics     MetricNames `json:"metrics"`
+
+	Flags     []FlagNames `json:"flags,omitempty"`
+	Health    []string    `json:"health,omitempty"` // requirements that are checked
+	Resources *Resources  `json:"resources,omitempty"`
+	Scaling   *Scaling    `json:"scaling,omitempty"`
+	ACLs      []ACL       `json:"kafka_acls"`
 }
 
 // Channel is a message together with the topics it travels on.
@@ -39,6 +45,26 @@ type Channel struct {
 	Topic      string `json:"topic"`
 	DeadLetter string `json:"dead_letter,omitempty"` // of what is consumed
 	External   bool   `json:"external,omitempty"`
+
+	Partitions int      `json:"partitions,omitempty"` // 0: the owner's contract is not known
+	Retention  string   `json:"retention,omitempty"`  // "" is the cluster's
+	Access     []string `json:"access,omitempty"`     // nodes that may use it; none: every node
+}
+
+// FlagNames says how a flag is turned.
+type FlagNames struct {
+	Key         string `json:"key"`
+	Default     bool   `json:"default"`
+	Env         string `json:"env"`  // fixes the flag
+	Path        string `json:"path"` // in Consul's key-value store
+	Description string `json:"description"`
+}
+
+// ACL is one right of the node's principal in Kafka.
+type ACL struct {
+	Principal string `json:"principal"`
+	Operation string `json:"operation"`
+	Resource  string `json:"resource"` // topic:NAME, group:NAME or transactional-id:NAME, a final * is a prefix
 }
 
 // Variable is an environment variable that can provide a value.
@@ -53,11 +79,12 @@ type Variable struct {
 
 // VaultNames says where the node's secrets are and who may read them.
 type VaultNames struct {
-	Mount  string   `json:"mount"` // KV version 2
-	Path   string   `json:"path"`
-	Fields []string `json:"fields"`
-	Role   string   `json:"role"` // AppRole
-	Policy string   `json:"policy"`
+	Mount       string   `json:"mount"` // KV version 2
+	Path        string   `json:"path"`
+	Fields      []string `json:"fields"`
+	Credentials []string `json:"credentials,omitempty"` // paths of dynamic database credentials
+	Role        string   `json:"role"`                  // AppRole
+	Policy      string   `json:"policy"`
 }
 
 // Database names the node's part of the database.
@@ -86,11 +113,12 @@ func Derive(c *Contract) Derived {
 		Produces:    channels(c.Outputs(), func(*Message) string { return "" }),
 		Environment: c.variables(),
 		Vault: VaultNames{
-			Mount: "secret", Path: "omninode/" + c.Node, Fields: c.secretKeys(),
+			Mount: "secret", Path: "omninode/" + c.Node, Fields: c.secretKeys(), Credentials: c.credentials(),
 			Role: "omninode-" + c.Node, Policy: "omninode-" + c.Node,
 		},
 		Database: Database{Schema: snake(c.Node), Role: snake(c.Node)},
 		Metrics:  MetricNames{Prefix: "onex_", Labels: map[string]string{"node": c.Node}},
+		Flags:    c.flags(), Health: c.checked(), Resources: c.Resources, Scaling: c.Scaling, ACLs: c.acls(),
 	}
 }
 
@@ -107,9 +135,13 @@ func channels(messages []*Message, deadLetter func(*Message) string) []Channel {
 		ch := Channel{
 			Message: m.Ref.String(), Class: className(m.Class), Key: m.Key,
 			Topic: m.Topic().String(), DeadLetter: deadLetter(m), External: m.External,
+			Partitions: m.Partitions, Access: m.Access,
 		}
 		if m.Data != nil {
 			ch.Type = m.Data.Name
+		}
+		if m.Retention > 0 {
+			ch.Retention = m.Retention.String()
 		}
 		list = append(list, ch)
 	}
@@ -124,7 +156,9 @@ func (c *Contract) variables() []Variable {
 		})
 	}
 	for _, s := range c.Secrets {
-		list = append(list, Variable{Name: Env(c.Node, s.Key), Key: s.Key, Type: "string", Secret: true, Description: s.Description})
+		for _, key := range s.Keys() {
+			list = append(list, Variable{Name: Env(c.Node, key), Key: key, Type: "string", Secret: true, Description: s.Description})
+		}
 	}
 	list = append(list, Variable{
 		Name: Env(c.Node, databaseURL), Key: databaseURL, Type: "string", Secret: true,
@@ -137,52 +171,10 @@ func (c *Contract) variables() []Variable {
 func (c *Contract) secretKeys() []string {
 	keys := []string{databaseURL}
 	for _, s := range c.Secrets {
-		keys = append(keys, s.Key)
+		if s.DatabaseRole == "" {
+			keys = append(keys, s.Key)
+		}
 	}
 	slices.Sort(keys)
 	return keys
-}
-
-// Inputs returns the messages the node handles, sorted by Ref.
-func (c *Contract) Inputs() []*Message {
-	var list []*Message
-	for _, h := range c.Handles {
-		list = append(list, h.Input)
-	}
-	if c.Machine != nil {
-		for _, t := range c.Machine.Transitions {
-			list = append(list, t.Input)
-		}
-	}
-	if w := c.Workflow; w != nil {
-		list = append(list, w.Start)
-		for _, s := range w.Steps {
-			list = append(list, slices.Concat(s.Success, s.Failure)...)
-		}
-	}
-	return distinct(list)
-}
-
-// Outputs returns the messages the node may send, sorted by Ref: its events, and the commands its
-// workflow sends.
-func (c *Contract) Outputs() []*Message {
-	var list []*Message
-	for _, m := range c.Messages {
-		if m.Class == event.Event {
-			list = append(list, m)
-		}
-	}
-	if w := c.Workflow; w != nil {
-		for _, s := range w.Steps {
-			list = append(list, s.Send, s.Undo)
-		}
-	}
-	return distinct(list)
-}
-
-// distinct sorts messages by Ref and drops nil and repetitions.
-func distinct(list []*Message) []*Message {
-	list = slices.DeleteFunc(list, func(m *Message) bool { return m == nil })
-	slices.SortFunc(list, func(a, b *Message) int { return a.Ref.Compare(b.Ref) })
-	return slices.Compact(list)
 }

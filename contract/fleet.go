@@ -118,7 +118,12 @@ func (l *linker) indexEnv(p *parser, env map[string]claimant) {
 		p.unique(env, scopeEnv, Env(c.Node, s.Key), "setting "+s.Key+" of "+c.Node, s.Pos)
 	}
 	for _, s := range c.Secrets {
-		p.unique(env, scopeEnv, Env(c.Node, s.Key), "secret "+s.Key+" of "+c.Node, s.Pos)
+		for _, key := range s.Keys() {
+			p.unique(env, scopeEnv, Env(c.Node, key), "secret "+s.Key+" of "+c.Node, s.Pos)
+		}
+	}
+	for _, f := range c.Flags {
+		p.unique(env, scopeEnv, FlagEnv(c.Node, f.Key), "flag "+f.Key+" of "+c.Node, f.Pos)
 	}
 }
 

@@ -20,6 +20,8 @@ func (l *linker) check() {
 		}
 	}
 	l.checkCycles()
+	l.checkAccess()
+	l.checkScaling()
 }
 
 // checkTypeNames checks the names of the copies of other nodes' types: <Owner><Type>.

@@ -31,17 +31,13 @@ func (p *parser) readHandle(it *item, m *Message) *Handle {
 	h := &Handle{Input: m, Pos: it.at}
 	s := p.section(it, "handle "+it.key)
 	h.Emits = p.messageList(s.get("emits"), emits())
-	key, timeout, retry := s.get("idempotency_key"), s.get("timeout"), s.get("retry")
-	if p.contract.Kind == Compute {
-		p.misplaced("its inputs are handled exactly once", "remove it, or make the node an effect", key)
-		p.misplaced("it is pure, so there is nothing to wait for", "remove it, or make the node an effect", timeout)
-		p.misplaced("it is pure, so a second attempt ends like the first", "remove it, or make the node an effect", retry)
-	} else {
-		h.IdempotencyKey = p.keyProperty(key, m.Data)
-		p.deferKeyCheck(key, m, h.IdempotencyKey)
-		h.Timeout, _ = p.duration(timeout)
-		h.Retry = p.readRetry(retry)
-	}
+	key := s.get("idempotency_key")
+	h.IdempotencyKey = p.keyProperty(key, m.Data)
+	p.deferKeyCheck(key, m, h.IdempotencyKey)
+	h.Timeout, _ = p.duration(s.get("timeout"))
+	h.Retry = p.readRetry(s.get("retry"))
+	h.Batch = p.readBatch(s.get("batch"))
+	h.Breaker = p.readBreaker(s.get("breaker"))
 	p.claimEmitter(m, it)
 	s.done()
 	return h
@@ -60,8 +56,12 @@ func (p *parser) deferKeyCheck(it *item, m *Message, property string) {
 	p.later(m, func(real *Message) { p.checkKeyProperty(it, property, real.Data) })
 }
 
-// maxAttempts bounds a retry policy.
-const maxAttempts = 100
+// Bounds of what an effect does with an input.
+const (
+	maxAttempts = 100
+	maxBatch    = 1000
+	maxFailures = 1000
+)
 
 // readRetry reads a retry policy. Its keys have no defaults: a policy is written out, or left to the
 // runtime altogether.
@@ -71,14 +71,14 @@ func (p *parser) readRetry(it *item) *Retry {
 	}
 	s := p.section(it, "retry")
 	r := &Retry{}
-	r.Attempts, _ = p.integer(s.need("attempts", "say how often in total, e.g. attempts: 5"), 1, maxAttempts)
+	r.Attempts, _ = p.integer(s.get("attempts"))
 	if r.Attempts == 1 {
 		p.refuseDelays(s)
 	} else {
-		r.First, _ = p.duration(s.need("first", "say when the second attempt comes, e.g. first: 200ms"))
-		r.Max, _ = p.duration(s.need("max", "bound the delay, which doubles, e.g. max: 30s"))
+		r.First, _ = p.duration(s.need("first"))
+		r.Max, _ = p.duration(s.need("max"))
 	}
-	r.Then, _ = p.choice(s.need("then", "say what follows the last attempt: dead_letter or halt_key"), []string{"dead_letter", "halt_key"})
+	r.Then, _ = p.choice(s.get("then"))
 	if r.First > r.Max && r.Max > 0 {
 		p.report(s.index["first"].at, ruleContradiction, "lower first or raise max", "first (%s) is above max (%s)", r.First, r.Max)
 	}
@@ -92,6 +92,30 @@ func (p *parser) refuseDelays(s *section) {
 			p.report(it.at, ruleContradiction, "remove it or raise attempts", "%q delays further attempts, but attempts is 1", key)
 		}
 	}
+}
+
+func (p *parser) readBatch(it *item) *Batch {
+	if it == nil {
+		return nil
+	}
+	s := p.section(it, "batch")
+	b := &Batch{}
+	b.Size, _ = p.integer(s.get("size"))
+	b.Wait, _ = p.duration(s.get("wait"))
+	s.done()
+	return b
+}
+
+func (p *parser) readBreaker(it *item) *Breaker {
+	if it == nil {
+		return nil
+	}
+	s := p.section(it, "breaker")
+	b := &Breaker{}
+	b.Failures, _ = p.integer(s.get("failures"))
+	b.Open, _ = p.duration(s.get("open"))
+	s.done()
+	return b
 }
 
 // checkBothDirections checks that each own command is an input and each own event may be emitted.

@@ -9,8 +9,8 @@ func (p *parser) readState(it *item) {
 	}
 	s := p.section(it, "state")
 	st := &State{Pos: it.at}
-	key := s.need("key", "name the property that identifies the state, e.g. key: order_id")
-	st.Data = p.typeOf(s.need("data", "name the state's type, e.g. data: OrderState"))
+	key := s.get("key")
+	st.Data = p.typeOf(s.get("data"))
 	st.Key = p.keyProperty(key, st.Data)
 	s.done()
 	p.contract.State = st
@@ -36,13 +36,13 @@ func (p *parser) readMachine(it *item) {
 		return
 	}
 	r := machineReader{parser: p, machine: &Machine{}, states: map[string]Pos{}, taken: map[transitionID]*Transition{}}
-	initial := s.need("initial", "name the state of a new key, e.g. initial: new")
+	initial := s.get("initial")
 	r.machine.Initial, _ = r.state(initial)
 	if r.machine.Initial != "" {
 		r.machine.States = []string{r.machine.Initial}
 	}
 	final := r.list(s.get("final"))
-	transitions := s.need("transitions", "declare at least one, e.g. - {input: place-order.v1, from: new, to: placed}")
+	transitions := s.get("transitions")
 	items := p.list(transitions)
 	r.partial = len(items) == 0
 	for _, e := range items {
@@ -72,9 +72,9 @@ func (p *parser) state(it *item) (string, bool) {
 func (r *machineReader) readTransition(it *item) {
 	s := r.section(it, "a transition")
 	t := &Transition{Pos: it.at}
-	t.Input = r.message(s.need("input", "name what triggers it, e.g. input: place-order.v1"), handles())
-	t.From = r.readFrom(s.need("from", "name the state or states it leaves"))
-	to := s.need("to", "name the state it enters, the same as from to stay")
+	t.Input = r.message(s.get("input"), handles())
+	t.From = r.readFrom(s.get("from"))
+	to := s.get("to")
 	t.To, _ = r.state(to)
 	if t.To != "" {
 		r.note(t.To, r.pos(to.node))
@@ -82,6 +82,7 @@ func (r *machineReader) readTransition(it *item) {
 	t.Emits = r.messageList(s.get("emits"), emits())
 	early := s.get("early")
 	t.Early, _ = r.duration(early)
+	t.Then, _ = r.choice(s.get("then"))
 	s.done()
 	if t.Input == nil || t.To == "" || len(t.From) == 0 {
 		r.partial = true

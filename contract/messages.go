@@ -40,14 +40,15 @@ func (p *parser) readVersions(it *item, class event.Class) {
 		return
 	}
 	shared := Message{Class: class, Owner: p.contract, External: p.flag(s.get("external")), Description: p.description(s.get("description"))}
+	shared.Access = p.readAccess(s.get("access"), it.key)
 	p.claim(scopeMessage, it.key, what, it.at)
-	versions := s.rest("v1", versionPattern.MatchString)
+	versions := s.family("vN")
 	for _, v := range versions {
 		m := shared
 		p.readMessage(v, it.key, &m)
 	}
 	if len(versions) == 0 {
-		p.report(it.at, ruleMissingKey, "add one, e.g. v1: {key: order_id, data: Order}", "%s has no version", what)
+		p.report(it.at, ruleMissingKey, s.row.key("vN").Fix, "%s has no version", what)
 	}
 	s.done()
 }
@@ -62,9 +63,14 @@ func (p *parser) readMessage(it *item, name string, m *Message) {
 	p.messages[m.Ref.Local()] = m
 
 	s := p.section(it, what)
-	key := s.need("key", "name the property that orders the records, e.g. key: order_id")
-	m.Data = p.typeOf(s.need("data", "name the payload's type, e.g. data: Order"))
+	key := s.get("key")
+	m.Data = p.typeOf(s.get("data"))
 	m.Key = p.keyProperty(key, m.Data)
+	m.Partitions = DefaultPartitions
+	if n, ok := p.integer(s.get("partitions")); ok {
+		m.Partitions = n
+	}
+	m.Retention, _ = p.duration(s.get("retention"))
 	s.done()
 }
 

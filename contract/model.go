@@ -27,7 +27,12 @@ type Contract struct {
 	Settings []*Setting     // config, sorted by Key
 	Secrets  []*Secret      // sorted by Key
 	Requires []*Requirement // sorted by Name
+	Health   []*Check       // sorted by Requirement
+	Flags    []*Flag        // sorted by Key
 	Types    []*Type        // sorted by Name
+
+	Resources *Resources // nil: what the cluster gives
+	Scaling   *Scaling   // nil: one instance
 
 	// Foreign holds the messages of other nodes that this contract refers to, sorted by Ref. It is
 	// filled by the fleet check (Load of all contracts together), which resolves every reference.
@@ -54,8 +59,14 @@ type Message struct {
 	Data        *Type       // payload; an object type of Owner
 	Owner       *Contract
 	Description string
+	Partitions  int           // of the topic
+	Retention   time.Duration // of the topic; 0 is the cluster's
+	Access      []string      // nodes that may use it, sorted; nil: every node
 	Pos         Pos
 }
+
+// DefaultPartitions is how many partitions a topic has whose contract does not say.
+const DefaultPartitions = 3
 
 // Topic returns the topic the message travels on.
 func (m *Message) Topic() event.Topic { return event.Topic{Class: m.Class, Ref: m.Ref} }
@@ -67,6 +78,8 @@ type Handle struct {
 	IdempotencyKey string        // property of the input's Data; "" is the envelope's id
 	Timeout        time.Duration // effect; 0 is the default
 	Retry          *Retry        // effect; nil is the default
+	Batch          *Batch        // effect; nil: one input at a time
+	Breaker        *Breaker      // effect; nil: none
 	Pos            Pos
 }
 
@@ -76,6 +89,18 @@ type Retry struct {
 	First    time.Duration // delay before the second attempt; doubles from there
 	Max      time.Duration // bound of the delay
 	Then     string        // "dead_letter" or "halt_key"
+}
+
+// Batch says how many inputs of a partition an effect handles by one call.
+type Batch struct {
+	Size int           // at most, at least 2
+	Wait time.Duration // to become full; 0 takes what is there
+}
+
+// Breaker says when an effect stops attempts for a while.
+type Breaker struct {
+	Failures int           // temporary ones in a row that open it
+	Open     time.Duration // how long nothing is attempted
 }
 
 // State declares the keyed state of a reducer.
@@ -100,6 +125,7 @@ type Transition struct {
 	To    string
 	Emits []*Message
 	Early time.Duration // how long the input waits for a state in From; 0 dead-letters at once
+	Then  string        // when the handler fails: "dead_letter", "halt_key" or "", the default
 	Pos   Pos
 }
 
@@ -138,9 +164,56 @@ func Env(node, key string) string { return envName(node, key) }
 
 // Secret is a secret the node reads by name; a contract never holds its value.
 type Secret struct {
+	Key          string // snake_case
+	Description  string
+	DatabaseRole string // Vault makes a user name and a password for this role; "": a stored value
+	Pos          Pos
+}
+
+// Keys returns the names of the values the secret consists of: itself, or user name and password.
+func (s *Secret) Keys() []string {
+	if s.DatabaseRole == "" {
+		return []string{s.Key}
+	}
+	return []string{s.Key + "_username", s.Key + "_password"}
+}
+
+// Check says how often a requirement is asked whether it works.
+type Check struct {
+	Requirement string
+	Every       time.Duration
+	Timeout     time.Duration // of one check; below Every
+	Pos         Pos
+}
+
+// DefaultCheckTimeout bounds a check whose contract does not say.
+const DefaultCheckTimeout = time.Second
+
+// Flag is a switch that is turned while the node runs.
+type Flag struct {
 	Key         string // snake_case
+	Default     bool
 	Description string
 	Pos         Pos
+}
+
+// FlagEnv returns the environment variable that fixes a node's flag: PRICING_FLAG_NEW_TAX.
+func FlagEnv(node, key string) string { return envName(node, "flag_"+key) }
+
+// Resources says what an instance is granted.
+type Resources struct {
+	CPU    string `json:"cpu"`        // as written: "250m" or "2"
+	Memory string `json:"memory"`     // as written: "64Mi"
+	Milli  int64  `json:"millicores"` // CPU in thousandths of a core
+	Bytes  int64  `json:"bytes"`      // Memory
+}
+
+// Scaling says how many instances run. CPU is the load in percent of the granted cores above which
+// instances are added; 0 if Min is Max.
+type Scaling struct {
+	Min int `json:"min"`
+	Max int `json:"max"`
+	CPU int `json:"cpu,omitempty"`
 }
 
 // Requirement is a dependency built by the node's wire.go: a field of Requirements whose type is a

@@ -10,12 +10,16 @@ import (
 )
 
 var (
-	snakePattern      = regexp.MustCompile(`^[a-z][a-z0-9]*(_[a-z0-9]+)*$`)
-	typePattern       = regexp.MustCompile(`^[A-Z][A-Za-z0-9]*$`)
-	capabilityPattern = regexp.MustCompile(`^[a-z][a-z0-9]*([.-][a-z0-9]+)*$`)
-	versionPattern    = regexp.MustCompile(`^v[1-9][0-9]{0,3}$`)
-	semverPattern     = regexp.MustCompile(`^(0|[1-9]\d{0,8})\.(0|[1-9]\d{0,8})\.(0|[1-9]\d{0,8})` +
-		`(-(0|[1-9]\d*|\d*[a-zA-Z-][0-9a-zA-Z-]*)(\.(0|[1-9]\d*|\d*[a-zA-Z-][0-9a-zA-Z-]*))*)?$`)
+	snakePattern      = regexp.MustCompile(snakeGrammar)
+	typePattern       = regexp.MustCompile(typeGrammarText)
+	capabilityPattern = regexp.MustCompile(capabilityGrammar)
+	semverPattern     = regexp.MustCompile(semverGrammar)
+)
+
+// Bounds of texts, in characters.
+const (
+	maxVersion    = 64
+	maxCapability = 64
 )
 
 // Package returns the Go package of a node: its name without hyphens.
@@ -117,6 +121,7 @@ const (
 	scopeEnv         = "environment variable"
 	scopeConfig      = "field of Config"
 	scopeRequirement = "field of Requirements"
+	scopeFlag        = "field of Flags"
 	scopeMessage     = "message"
 )
 
@@ -179,7 +184,7 @@ func (p *parser) version(it *item) string {
 		return ""
 	}
 	v := it.node.Value
-	if !semverPattern.MatchString(v) || len(v) > 64 {
+	if !semverPattern.MatchString(v) || len(v) > maxVersion {
 		p.report(p.pos(it.node), ruleBadVersion, "write MAJOR.MINOR.PATCH, e.g. 1.2.0 or 1.2.0-rc.1", "version %.80q is not a semantic version", v)
 		return ""
 	}
@@ -192,7 +197,7 @@ func (p *parser) readCapabilities(it *item) {
 		s, ok := p.text(e)
 		switch {
 		case !ok:
-		case len(s) > 64 || !capabilityPattern.MatchString(s):
+		case len(s) > maxCapability || !capabilityPattern.MatchString(s):
 			p.badName(e, s, "a capability", "lower-case words joined by dots or hyphens, at most 64 characters, e.g. pricing.order")
 		case seen[s]:
 			p.report(e.at, ruleDuplicate, "remove it", "capability %q is named twice", s)

@@ -40,22 +40,25 @@ const (
 	ruleUnhandled      = "unhandled-command"
 	ruleNeverEmitted   = "never-emitted"
 
-	ruleUnknownState   = "unknown-state"
-	ruleUnreachable    = "unreachable-state"
-	ruleDeadEnd        = "dead-end"
-	ruleFinalExit      = "final-exit"
-	ruleAmbiguous      = "ambiguous-transition"
-	ruleUselessEarly   = "useless-early"
-	ruleUnknownStep    = "unknown-step"
-	ruleStepCycle      = "step-cycle"
-	ruleForeignAnswer  = "foreign-answer"
-	ruleImpossible     = "impossible-answer"
-	ruleSilentStep     = "unbounded-wait"
-	ruleMissingUndo    = "missing-undo"
-	ruleDuplicateNode  = "duplicate-node"
-	ruleFolderName     = "folder-name"
-	ruleOrphan         = "orphan"
-	ruleUnboundedCycle = "unbounded-cycle"
+	ruleUnknownState       = "unknown-state"
+	ruleUnreachable        = "unreachable-state"
+	ruleDeadEnd            = "dead-end"
+	ruleFinalExit          = "final-exit"
+	ruleAmbiguous          = "ambiguous-transition"
+	ruleUselessEarly       = "useless-early"
+	ruleUnknownStep        = "unknown-step"
+	ruleStepCycle          = "step-cycle"
+	ruleForeignAnswer      = "foreign-answer"
+	ruleImpossible         = "impossible-answer"
+	ruleSilentStep         = "unbounded-wait"
+	ruleMissingUndo        = "missing-undo"
+	ruleDuplicateNode      = "duplicate-node"
+	ruleFolderName         = "folder-name"
+	ruleOrphan             = "orphan"
+	ruleUnboundedCycle     = "unbounded-cycle"
+	ruleAccessDenied       = "access-denied"
+	ruleUnusedAccess       = "unused-access"
+	ruleUnknownRequirement = "unknown-requirement"
 )
 
 // Rule is one rule that a contract must obey.
@@ -117,6 +120,9 @@ func Rules() []Rule {
 		{ID: ruleDuplicateNode, Meaning: "A node has one contract.", Fleet: true},
 		{ID: ruleFolderName, Meaning: "A contract lies in the folder named after its node.", Fleet: true},
 		{ID: ruleOrphan, Meaning: "Each event has a consumer and each command a sender in the fleet, or is external.", Fleet: true},
+		{ID: ruleUnknownRequirement, Meaning: "health names requirements of the node."},
 		{ID: ruleUnboundedCycle, Meaning: "No message causes itself for ever.", Fleet: true},
+		{ID: ruleAccessDenied, Meaning: "A message with access is used by the nodes it names only.", Fleet: true},
+		{ID: ruleUnusedAccess, Meaning: "A node that access names makes use of the message.", Fleet: true},
 	}
 }

@@ -112,12 +112,13 @@ func (p *parser) description(it *item) string {
 	return s
 }
 
-// choice reads one of a few words.
-func (p *parser) choice(it *item, words []string) (string, bool) {
+// choice reads one of the words its form allows.
+func (p *parser) choice(it *item) (string, bool) {
 	s, ok := p.text(it)
 	if !ok {
 		return "", false
 	}
+	words := it.form.Words
 	if slices.Contains(words, s) {
 		return s, true
 	}
@@ -158,12 +159,13 @@ func (p *parser) flag(it *item) bool {
 	return v
 }
 
-// integer reads a decimal integer within [low, high].
-func (p *parser) integer(it *item, low, high int) (int, bool) {
+// integer reads a decimal integer within the bounds of its form.
+func (p *parser) integer(it *item) (int, bool) {
 	text, ok := p.number(it, "integer")
 	if !ok {
 		return 0, false
 	}
+	low, high := it.form.Low, it.form.High
 	v, err := strconv.Atoi(text)
 	switch {
 	case err == nil && low <= v && v <= high:

@@ -7,29 +7,12 @@ import (
 	"go.yaml.in/yaml/v4"
 )
 
-// place says where a schema stands, which decides what it may be. Objects are always named types,
-// so that each has one name in every language.
-type place int
-
-const (
-	inProperty place = iota // a scalar, a list or a reference
-	inItems                 // a scalar or a reference
-	inSetting               // a scalar, with a default
-)
-
-func (w place) types() []string {
-	scalars := []string{"string", "integer", "number", "boolean"}
-	if w == inProperty {
-		return append(scalars, "array")
-	}
-	return scalars
-}
-
 // Bounds of constraints: nothing that fits into a payload is larger.
 const (
-	maxLength = 1 << 16
-	maxItems  = 10_000
-	maxEnum   = 200
+	maxLength  = 1 << 16
+	maxItems   = 10_000
+	maxEnum    = 200
+	maxPattern = 500
 )
 
 // formats lists the formats of strings.
@@ -39,7 +22,7 @@ func formats() []string {
 
 // readSchema reads the schema of a property or of a list's items. It returns nil if it is too
 // broken to check anything against it.
-func (p *parser) readSchema(it *item, what string, where place) *Schema {
+func (p *parser) readSchema(it *item, what string) *Schema {
 	s := p.section(it, what)
 	if s.broken {
 		return nil
@@ -50,7 +33,7 @@ func (p *parser) readSchema(it *item, what string, where place) *Schema {
 	}
 	defer s.done()
 	var ok bool
-	if schema.Type, ok = p.schemaType(s, where); !ok {
+	if schema.Type, ok = p.schemaType(s); !ok {
 		p.skipConstraints(s)
 		return nil
 	}
@@ -74,57 +57,50 @@ func (p *parser) readRef(s *section, ref *item, schema *Schema) *Schema {
 	return schema
 }
 
-func (p *parser) schemaType(s *section, where place) (string, bool) {
-	it := s.need("type", "add type: "+oneOf(where.types()))
-	if v, ok := p.text(it); ok && v == "object" && where != inSetting {
+func (p *parser) schemaType(s *section) (string, bool) {
+	it := s.need("type")
+	if v, ok := p.text(it); ok && v == "object" && s.row.key("$ref") != nil {
 		p.badValue(it, "declare it under types and refer to it with {$ref: Name}", "%s is an object without a name", s.what)
 		s.ignore()
 		return "", false
 	}
-	return p.choice(it, where.types())
+	return p.choice(it)
 }
 
-// constraint is a key that constrains values of some types.
-type constraint struct {
-	key   string
-	types []string
-	read  func(p *parser, it *item, s *Schema)
-}
-
-func constraints() []constraint {
-	text, list, number := []string{"string"}, []string{"array"}, []string{"integer", "number"}
-	return []constraint{
-		{"format", text, readFormat},
-		{"enum", text, readEnum},
-		{"pattern", text, readPattern},
-		{"minLength", text, func(p *parser, it *item, s *Schema) { s.MinLength = p.count(it, 1, maxLength) }},
-		{"maxLength", text, func(p *parser, it *item, s *Schema) { s.MaxLength = p.count(it, 1, maxLength) }},
-		{"example", text, readExample},
-		{"minimum", number, func(p *parser, it *item, s *Schema) { s.Minimum = p.bound(it, s.Type) }},
-		{"maximum", number, func(p *parser, it *item, s *Schema) { s.Maximum = p.bound(it, s.Type) }},
-		{"items", list, readItems},
-		{"minItems", list, func(p *parser, it *item, s *Schema) { s.MinItems = p.count(it, 1, maxItems) }},
-		{"maxItems", list, func(p *parser, it *item, s *Schema) { s.MaxItems = p.count(it, 1, maxItems) }},
+// constraints maps each key that constrains values to its reader.
+func constraints() map[string]func(p *parser, it *item, s *Schema) {
+	return map[string]func(p *parser, it *item, s *Schema){
+		"format":    func(p *parser, it *item, s *Schema) { s.Format, _ = p.choice(it) },
+		"enum":      readEnum,
+		"pattern":   readPattern,
+		"minLength": func(p *parser, it *item, s *Schema) { s.MinLength = p.count(it) },
+		"maxLength": func(p *parser, it *item, s *Schema) { s.MaxLength = p.count(it) },
+		"example":   readExample,
+		"minimum":   func(p *parser, it *item, s *Schema) { s.Minimum = p.bound(it, s.Type) },
+		"maximum":   func(p *parser, it *item, s *Schema) { s.Maximum = p.bound(it, s.Type) },
+		"items":     func(p *parser, it *item, s *Schema) { s.Items = p.readSchema(it, "items") },
+		"minItems":  func(p *parser, it *item, s *Schema) { s.MinItems = p.count(it) },
+		"maxItems":  func(p *parser, it *item, s *Schema) { s.MaxItems = p.count(it) },
 	}
 }
 
+// readConstraints reads the keys that constrain values of the schema's type.
 func (p *parser) readConstraints(s *section, schema *Schema) {
-	for _, c := range constraints() {
-		valid := slices.Contains(c.types, schema.Type)
-		it := s.index[c.key]
+	readers := constraints()
+	for i := range s.row.Keys {
+		k := &s.row.Keys[i]
+		it, read := s.index[k.Name], readers[k.Name]
 		switch {
-		case valid:
-			it = s.get(c.key)
-		case it != nil:
-			s.taken[c.key] = true
-			p.report(it.at, ruleMisplacedKey, "remove it", "%q constrains values of type %s, this one is %s", c.key, oneOf(c.types), schema.Type)
-		}
-		if valid && it != nil {
-			c.read(p, it, schema)
+		case it == nil || read == nil:
+		case !slices.Contains(k.For, schema.Type):
+			s.taken[k.Name] = true
+			p.report(it.at, ruleMisplacedKey, "remove it", "%q constrains values of type %s, this one is %s", k.Name, oneOf(k.For), schema.Type)
+		default:
+			read(p, s.get(k.Name), schema)
 		}
 	}
-	if schema.Type == "array" && s.index["items"] == nil {
-		s.need("items", "say what the list holds, e.g. items: {$ref: Line}")
+	if schema.Type == "array" {
+		s.require("items")
 	}
 	p.checkConstraints(s, schema)
 }
@@ -132,8 +108,8 @@ func (p *parser) readConstraints(s *section, schema *Schema) {
 // skipConstraints takes all constraints of a schema whose type is unknown, so that none of them is
 // called unknown as well.
 func (p *parser) skipConstraints(s *section) {
-	for _, c := range constraints() {
-		s.get(c.key)
+	for key := range constraints() {
+		s.taken[key] = true
 	}
 }
 
@@ -158,8 +134,8 @@ func (p *parser) checkRange(s *section, low, high string, inOrder bool) {
 
 func intsInOrder(low, high *int) bool { return low == nil || high == nil || *low <= *high }
 
-func (p *parser) count(it *item, low, high int) *int {
-	if n, ok := p.integer(it, low, high); ok {
+func (p *parser) count(it *item) *int {
+	if n, ok := p.integer(it); ok {
 		return &n
 	}
 	return nil
@@ -170,10 +146,6 @@ func (p *parser) bound(it *item, schemaType string) *string {
 		return &text
 	}
 	return nil
-}
-
-func readFormat(p *parser, it *item, s *Schema) {
-	s.Format, _ = p.choice(it, formats())
 }
 
 func readEnum(p *parser, it *item, s *Schema) {
@@ -201,7 +173,7 @@ func readPattern(p *parser, it *item, s *Schema) {
 	if !ok {
 		return
 	}
-	if _, err := regexp.Compile(v); err != nil || len(v) > 500 {
+	if _, err := regexp.Compile(v); err != nil || len(v) > maxPattern {
 		p.badValue(it, "write a regular expression of RE2 syntax, without lookahead and backreference", "pattern cannot be used: %v", patternError(err))
 		return
 	}
@@ -212,10 +184,6 @@ func readExample(p *parser, it *item, s *Schema) {
 	if v, ok := p.line(it); ok {
 		s.Example = &v
 	}
-}
-
-func readItems(p *parser, it *item, s *Schema) {
-	s.Items = p.readSchema(it, "items", inItems)
 }
 
 // scalarText reads a scalar value of a schema as canonical text.

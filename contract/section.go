@@ -1,6 +1,7 @@
 package contract
 
 import (
+	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v4"
@@ -12,18 +13,19 @@ type item struct {
 	key  string
 	at   Pos // of the key; of the value for list elements and the root
 	node *yaml.Node
+	form Form // what the grammar says about the value
 }
 
-// section is a mapping that is read key by key. Asking for a key declares it valid; what was never
-// asked for is unknown.
+// section is a mapping that is read key by key. Its grammar says which keys it has; one that the
+// grammar has and nobody asks for is as unknown as one that it lacks.
 type section struct {
 	parser *parser
 	what   string // names the section in messages, e.g. "handle price-order.v1"
 	at     Pos
+	row    *Section         // its keys; nil for a mapping of names
 	items  []*item          // in the order of the file
 	index  map[string]*item // by key
 	taken  map[string]bool  // keys that somebody asked for
-	valid  []string         // the same, for messages
 	broken bool             // it is no mapping: already reported, so nothing more is missing
 
 	missing []missing
@@ -42,13 +44,14 @@ func (p *parser) tooMany(it *item) {
 	p.report(it.at, ruleTooLarge, "split the node in two", "%q has more than %d entries", it.key, maxEntries)
 }
 
-// section opens the mapping that it holds. A nil item is an absent mapping and stays silent.
+// section opens the mapping that it holds, by the grammar of its form. A nil item is an absent
+// mapping and stays silent.
 func (p *parser) section(it *item, what string) *section {
 	s := &section{parser: p, what: what, broken: true, index: map[string]*item{}, taken: map[string]bool{}}
 	if it == nil {
 		return s
 	}
-	s.at = it.at
+	s.at, s.row = it.at, p.grammar.byName[it.form.Section]
 	if it.node.Kind != yaml.MappingNode {
 		p.wrongType(it, "a mapping")
 		return s
@@ -59,12 +62,14 @@ func (p *parser) section(it *item, what string) *section {
 		return s
 	}
 	for i := 0; i+1 < len(it.node.Content); i += 2 {
-		s.add(it.node.Content[i], it.node.Content[i+1])
+		s.add(it.node.Content[i], it.node.Content[i+1], it.form.Of)
 	}
 	return s
 }
 
-func (s *section) add(key, value *yaml.Node) {
+// add takes an entry. Values of a mapping of names have the form of; those of a section get theirs
+// from their key.
+func (s *section) add(key, value *yaml.Node, of *Form) {
 	p, at := s.parser, s.parser.pos(key)
 	switch first, dup := s.index[key.Value]; {
 	case key.Kind == yaml.ScalarNode && oldBoolean(key.Value):
@@ -75,37 +80,74 @@ func (s *section) add(key, value *yaml.Node) {
 		p.report(at, ruleDuplicateKey, "keep one of them", "key %q was given in line %d already", key.Value, first.at.Line)
 	default:
 		it := &item{key: key.Value, at: at, node: value}
+		if of != nil {
+			it.form = *of
+		}
 		s.items, s.index[key.Value] = append(s.items, it), it
 	}
 }
 
-// get returns the value of an optional key, nil if it is absent.
+// get returns the value of a key, nil if it is absent, misplaced in this kind of node or no key of
+// the grammar at all. done reports the absence of one that is always required.
 func (s *section) get(key string) *item {
-	s.valid, s.taken[key] = append(s.valid, key), true
-	return s.index[key]
-}
-
-// need returns the value of a required key; done reports its absence.
-func (s *section) need(key, fix string) *item {
-	it := s.get(key)
-	if it == nil && !s.broken {
-		s.missing = append(s.missing, missing{key, fix})
+	row := s.row.key(key)
+	if row == nil {
+		return nil
+	}
+	s.taken[key] = true
+	it, kind := s.index[key], s.parser.contract.Kind
+	switch {
+	case it == nil && row.demanded(kind):
+		s.require(key)
+	case it == nil:
+	case row.refusal(kind) != nil:
+		s.parser.misplaced(it, row.refusal(kind))
+		return nil
+	default:
+		it.form = row.Form
 	}
 	return it
 }
 
-// rest takes the items that nobody asked for, as long as want accepts their keys. example stands
-// for such keys in messages.
-func (s *section) rest(example string, want func(key string) bool) []*item {
-	var rest []*item
+// require makes done report the absence of a key whose condition to be required holds.
+func (s *section) require(key string) {
+	row := s.row.key(key)
+	if row != nil && s.index[key] == nil && !s.broken && !slices.Contains(s.missing, missing{key, row.Fix}) {
+		s.missing = append(s.missing, missing{key, row.Fix})
+	}
+}
+
+// need is get and require.
+func (s *section) need(key string) *item {
+	s.require(key)
+	return s.get(key)
+}
+
+// family takes the items whose keys belong to a family of keys, e.g. vN.
+func (s *section) family(key string) []*item {
+	row := s.row.key(key)
+	if row == nil {
+		return nil
+	}
+	var members []*item
 	for _, it := range s.items {
-		if !s.taken[it.key] && want(it.key) {
-			s.taken[it.key] = true
-			rest = append(rest, it)
+		if !s.taken[it.key] && matches(row.Names.Pattern, it.key) {
+			s.taken[it.key], it.form = true, row.Form
+			members = append(members, it)
 		}
 	}
-	s.valid = append(s.valid, example)
-	return rest
+	return members
+}
+
+// valid lists the keys that may stand here in this kind of node.
+func (s *section) valid() []string {
+	var keys []string
+	for i := range s.row.Keys {
+		if k := &s.row.Keys[i]; k.refusal(s.parser.contract.Kind) == nil {
+			keys = append(keys, k.written())
+		}
+	}
+	return keys
 }
 
 // done reports the keys that nobody asked for and the required ones that are absent.
@@ -115,7 +157,7 @@ func (s *section) done() {
 		if s.taken[it.key] {
 			continue
 		}
-		near := s.parser.nearest(it.key, s.valid)
+		near := s.parser.nearest(it.key, s.valid())
 		misspelt[near] = true
 		s.parser.lostEmits = s.parser.lostEmits || near == "emits"
 		s.reportUnknown(it, near)
@@ -128,52 +170,15 @@ func (s *section) done() {
 }
 
 func (s *section) reportUnknown(it *item, near string) {
-	p, home := s.parser, home(it.key)
+	p, home := s.parser, s.parser.grammar.home(it.key)
 	switch {
 	case near != "":
 		p.report(it.at, ruleUnknownKey, "did you mean "+near+"?", "%s has no key %q", s.what, it.key)
 	case home != "":
 		p.report(it.at, ruleMisplacedKey, "move it, or remove it", "%s has no key %q, which belongs to %s", s.what, it.key, home)
 	default:
-		p.report(it.at, ruleUnknownKey, "remove it, or use one of "+strings.Join(s.valid, ", "), "%s has no key %q", s.what, it.key)
+		p.report(it.at, ruleUnknownKey, "remove it, or use one of "+strings.Join(s.valid(), ", "), "%s has no key %q", s.what, it.key)
 	}
-}
-
-// home says where a key of the language belongs, "" if there is no such key.
-func home(key string) string {
-	switch key {
-	case "omninode", "node", "version", "kind", "capabilities", "commands", "events", "handles", "state", "machine", "workflow",
-		"config", "secrets", "requires", "types":
-		return "the top level"
-	case "external":
-		return "a command or an event, beside its versions"
-	case "key", "data":
-		return "a version of a message, or to state"
-	case "emits":
-		return "a handle or a transition"
-	case "idempotency_key", "retry":
-		return "a handle of an effect"
-	case "timeout":
-		return "a handle of an effect or a step"
-	case "attempts", "first", "max", "then":
-		return "retry"
-	case "initial", "final", "transitions":
-		return "machine"
-	case "input", "from", "to", "early":
-		return "a transition"
-	case "start", "steps", "completed", "failed":
-		return "workflow"
-	case "after", "send", "success", "failure", "undo":
-		return "a step"
-	case "default":
-		return "a setting"
-	case "required", "properties":
-		return "a type"
-	case "type", "description", "$ref", "format", "enum", "pattern", "minLength", "maxLength", "example", "minimum", "maximum",
-		"items", "minItems", "maxItems":
-		return "a property"
-	}
-	return ""
 }
 
 // ignore takes all keys: the section is too broken to judge them.
@@ -200,9 +205,13 @@ func (p *parser) list(it *item) []*item {
 		p.report(it.at, ruleEmpty, "remove the key or fill the list", "%q is an empty list", it.key)
 		return nil
 	}
+	var of Form
+	if it.form.Of != nil {
+		of = *it.form.Of
+	}
 	items := make([]*item, 0, len(it.node.Content))
 	for _, n := range it.node.Content {
-		items = append(items, &item{key: it.key, at: p.pos(n), node: n})
+		items = append(items, &item{key: it.key, at: p.pos(n), node: n, form: of})
 	}
 	return items
 }

@@ -48,7 +48,7 @@ func (p *parser) readSetting(it *item) *Setting {
 }
 
 func (p *parser) settingSchema(s *section) (*Schema, bool) {
-	t, ok := p.schemaType(s, inSetting)
+	t, ok := p.schemaType(s)
 	if !ok {
 		p.skipConstraints(s)
 		return nil, false
@@ -85,21 +85,19 @@ func (p *parser) readDefault(it *item, schema *Schema) *string {
 	return &v
 }
 
-func (p *parser) readSecrets(s *section) {
-	it := s.get("secrets")
-	if p.contract.Kind == Compute {
-		p.misplaced("it is pure and reads no secret", "remove it, or make the node an effect", it)
-		return
-	}
+func (p *parser) readSecrets(it *item) {
 	secrets := p.section(it, "secrets")
 	p.nonEmpty(it, secrets)
 	for _, e := range secrets.items {
 		if !p.snakeName(e, "a secret") {
 			continue
 		}
-		p.claimSetting(e, "secret "+e.key)
 		p.claim(scopeConfig, GoName(e.key), "secret "+e.key, e.at)
-		p.contract.Secrets = append(p.contract.Secrets, p.readSecret(e))
+		secret := p.readSecret(e)
+		for _, key := range secret.Keys() {
+			p.claimSetting(&item{key: key, at: e.at}, "secret "+e.key)
+		}
+		p.contract.Secrets = append(p.contract.Secrets, secret)
 	}
 	slices.SortFunc(p.contract.Secrets, func(a, b *Secret) int { return cmp.Compare(a.Key, b.Key) })
 }
@@ -107,7 +105,8 @@ func (p *parser) readSecrets(s *section) {
 func (p *parser) readSecret(it *item) *Secret {
 	s := p.section(it, "secret "+it.key)
 	secret := &Secret{Key: it.key, Pos: it.at}
-	secret.Description = p.description(s.need("description", "say what it opens, e.g. description: Bearer token of the gateway."))
+	secret.Description = p.description(s.get("description"))
+	secret.DatabaseRole = p.readRole(s.get("database_role"))
 	for _, key := range []string{"default", "value"} {
 		if v := s.index[key]; v != nil {
 			s.taken[key] = true
@@ -118,12 +117,16 @@ func (p *parser) readSecret(it *item) *Secret {
 	return secret
 }
 
-func (p *parser) readRequirements(s *section) {
-	it := s.get("requires")
-	if p.contract.Kind == Compute {
-		p.misplaced("it is pure and depends on nothing", "remove it, or make the node an effect", it)
-		return
+// readRole reads the name of a role of Vault's database engine.
+func (p *parser) readRole(it *item) string {
+	role, ok := p.text(it)
+	if ok && !it.form.fits(role) {
+		p.badName(it, role, it.form.Word, "lower-case words joined by hyphens or underscores, at most 48 characters, e.g. reporting-reader")
 	}
+	return role
+}
+
+func (p *parser) readRequirements(it *item) {
 	requires := p.section(it, "requires")
 	p.nonEmpty(it, requires)
 	seen := map[string]bool{}

@@ -30,14 +30,14 @@ func (p *parser) readTypes(it *item) {
 // readObject reads the schema of a named type, which is always an object.
 func (p *parser) readObject(it *item, t *Type) {
 	s := p.section(it, "type "+t.Name)
-	if kind := s.need("type", "add type: object"); kind != nil && kind.node.Value != "object" {
+	if kind := s.get("type"); kind != nil && kind.node.Value != "object" {
 		p.report(p.pos(kind.node), ruleBadValue, "write type: object, and declare other values where they are used", "type %s is no object", t.Name)
 		s.ignore()
 		return
 	}
 	t.Schema.Description = p.description(s.get("description"))
 	required := p.readRequired(s.get("required"))
-	props := s.need("properties", "declare them, e.g. properties: {order_id: {type: string, format: uuid}}")
+	props := s.get("properties")
 	ps := p.section(props, "properties")
 	p.nonEmpty(props, ps)
 	scope := "field of " + t.Name
@@ -105,7 +105,7 @@ func (p *parser) readProperty(it *item, t *Type, scope string, required []*item)
 	p.claim(scope, GoName(it.key), "property "+it.key, it.at)
 	t.Schema.Properties = append(t.Schema.Properties, &Property{
 		Name: it.key, Required: names(required, it.key), Pos: it.at,
-		Schema: p.readSchema(it, "property "+it.key, inProperty),
+		Schema: p.readSchema(it, "property "+it.key),
 	})
 }
 

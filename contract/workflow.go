@@ -21,10 +21,10 @@ func (p *parser) readWorkflow(it *item) {
 	}
 	r := workflowReader{p, &Workflow{}, map[string]*Step{}, map[*Step][]*item{}, map[*Message]string{}}
 	p.reserve(scopeMethod, "generated code", "Completed", "Failed")
-	r.workflow.Start = p.message(s.need("start", "name the command that starts it"), startsWith())
-	r.readSteps(s.need("steps", "declare at least one step"))
-	r.workflow.Completed = p.message(s.need("completed", "name the event that says all steps succeeded"), endsWith())
-	r.workflow.Failed = p.message(s.need("failed", "name the event that says the workflow failed"), endsWith())
+	r.workflow.Start = p.message(s.get("start"), startsWith())
+	r.readSteps(s.get("steps"))
+	r.workflow.Completed = p.message(s.get("completed"), endsWith())
+	r.workflow.Failed = p.message(s.get("failed"), endsWith())
 	s.done()
 	p.contract.Workflow = r.workflow
 	r.check(s)
@@ -53,7 +53,7 @@ func (r *workflowReader) readStep(it *item, step *Step) {
 	r.after[step] = r.list(s.get("after"))
 	send := s.get("send")
 	step.Send = r.message(send, sends())
-	step.Success = r.messageList(s.need("success", "name the events that complete the step"), awaits())
+	step.Success = r.messageList(s.get("success"), awaits())
 	failure := s.get("failure")
 	step.Failure = r.messageList(failure, awaits())
 	undo := s.get("undo")

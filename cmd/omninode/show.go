@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 	"text/tabwriter"
 
@@ -59,9 +60,13 @@ func (a *app) printShown(d shown) error {
 		{"Consul service", d.Service + ", instances " + d.ServiceID},
 		{"capabilities", cmp.Or(strings.Join(d.Capabilities, ", "), "none")},
 		{"Vault path", d.Vault.Mount + "/" + d.Vault.Path + ": " + strings.Join(d.Vault.Fields, ", ")},
+		{"Vault credentials", cmp.Or(strings.Join(d.Vault.Credentials, ", "), "none")},
 		{"Vault AppRole", d.Vault.Role},
 		{"database schema", d.Database.Schema + ", role " + d.Database.Role},
 		{"metrics", d.Metrics.Prefix + "* with label node=" + d.Node},
+		{"resources", resources(d.Resources)},
+		{"instances", instances(d.Scaling)},
+		{"checks", cmp.Or(strings.Join(d.Health, ", "), "none")},
 		{"contract", "sha256:" + d.SHA256},
 	} {
 		fmt.Fprintf(w, "%s\t%s\n", row[0], row[1])
@@ -70,13 +75,15 @@ func (a *app) printShown(d shown) error {
 	printChannels(w, "produces", d.Produces)
 	printRoutes(w, d.Routes)
 	printVariables(w, d.Environment)
+	printFlags(w, d.Flags)
+	printACLs(w, d.ACLs)
 	return w.Flush()
 }
 
 func printChannels(w io.Writer, title string, list []contract.Channel) {
 	fmt.Fprintf(w, "\n%s\n", title)
 	for _, ch := range list {
-		fmt.Fprintf(w, "  %s %s\t%s\tkey %s\n", ch.Class, ch.Message, ch.Topic, ch.Key)
+		fmt.Fprintf(w, "  %s %s\t%s\tkey %s%s\n", ch.Class, ch.Message, ch.Topic, ch.Key, topicHints(ch))
 		if ch.DeadLetter != "" {
 			fmt.Fprintf(w, "    dead letters\t%s\n", ch.DeadLetter)
 		}
@@ -100,6 +107,55 @@ func printRoutes(w io.Writer, routes []catalogue.Route) {
 				fmt.Fprintf(w, "    %s\t%s\n", fact[0], fact[1])
 			}
 		}
+	}
+}
+
+// topicHints says what a contract demands of a topic.
+func topicHints(ch contract.Channel) string {
+	var hints string
+	if ch.Partitions > 0 {
+		hints += fmt.Sprintf(", %d partitions", ch.Partitions)
+	}
+	if ch.Retention != "" {
+		hints += ", kept " + ch.Retention
+	}
+	if len(ch.Access) > 0 {
+		hints += ", for " + strings.Join(ch.Access, ", ")
+	}
+	return hints
+}
+
+func resources(r *contract.Resources) string {
+	if r == nil {
+		return "what the cluster gives"
+	}
+	return r.CPU + " of CPU, " + r.Memory + " of memory"
+}
+
+func instances(s *contract.Scaling) string {
+	switch {
+	case s == nil:
+		return "1"
+	case s.CPU == 0:
+		return strconv.Itoa(s.Min)
+	}
+	return fmt.Sprintf("%d to %d, more above %d%% of CPU", s.Min, s.Max, s.CPU)
+}
+
+func printFlags(w io.Writer, list []contract.FlagNames) {
+	if len(list) == 0 {
+		return
+	}
+	fmt.Fprintf(w, "\nflags\n")
+	for _, f := range list {
+		fmt.Fprintf(w, "  %s, default %t\t%s, Consul %s\t%s\n", f.Key, f.Default, f.Env, f.Path, f.Description)
+	}
+}
+
+func printACLs(w io.Writer, list []contract.ACL) {
+	fmt.Fprintf(w, "\nrights in Kafka\n")
+	for _, a := range list {
+		fmt.Fprintf(w, "  %s\t%s\t%s\n", a.Principal, a.Operation, a.Resource)
 	}
 }
 

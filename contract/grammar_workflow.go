@@ -1,0 +1,66 @@
+package contract
+
+// workflowGrammar is what an orchestrator leads others through.
+func workflowGrammar() []Section {
+	return []Section{
+		{Name: "workflow", Noun: "workflow", Keys: []Key{
+			{
+				Name: "start", Required: Always, Form: reference(startsWith()), Example: "start-checkout.v1",
+				Meaning: "Own command that starts an instance.", Fix: "name the command that starts it",
+				Changes: []Artefact{ArtefactShow, ArtefactNode}, Test: "TestWorkflow",
+			},
+			{
+				Name: "steps", Required: Always, Form: mapping(snakeOf("a step"), sectionOf("step")),
+				Example: "{place: {send: orders/place-order.v1, success: [orders/order-placed.v1]}}",
+				Meaning: "The steps.", Fix: "declare at least one step",
+				Changes: []Artefact{ArtefactNode}, Test: "TestWorkflow",
+			},
+			{
+				Name: "completed", Required: Always, Form: reference(endsWith()), Example: "checkout-completed.v1",
+				Meaning: "Own event that says all steps succeeded.", Fix: "name the event that says all steps succeeded",
+				Changes: []Artefact{ArtefactNode}, Test: "TestWorkflow",
+			},
+			{
+				Name: "failed", Required: Always, Form: reference(endsWith()), Example: "checkout-failed.v1",
+				Meaning: "Own event that says the workflow failed.", Fix: "name the event that says the workflow failed",
+				Changes: []Artefact{ArtefactNode}, Test: "TestWorkflow",
+			},
+		}},
+		{Name: "step", Noun: "a step", Keys: stepKeys()},
+	}
+}
+
+func stepKeys() []Key {
+	return []Key{
+		{
+			Name: "after", Form: list(snakeOf("a step")), Example: "[place]", Default: "starts at once",
+			Meaning: "Steps that must have succeeded before.",
+			Changes: []Artefact{ArtefactNode}, Test: "TestWorkflow",
+		},
+		{
+			Name: "send", Form: reference(sends()), Example: "orders/place-order.v1", Default: "none: the step only waits",
+			Meaning: "Another node's command.",
+			Changes: []Artefact{ArtefactShow, ArtefactNode}, Test: "TestWorkflow",
+		},
+		{
+			Name: "success", Required: Always, Form: list(reference(awaits())), Example: "[orders/order-placed.v1]",
+			Meaning: "Other nodes' events that complete the step.", Fix: "name the events that complete the step",
+			Changes: []Artefact{ArtefactShow, ArtefactNode}, Test: "TestWorkflow",
+		},
+		{
+			Name: "failure", Form: list(reference(awaits())), Example: "[payment/card-declined.v1]", Default: "none",
+			Meaning: "Other nodes' events that fail the workflow.",
+			Changes: []Artefact{ArtefactShow, ArtefactNode}, Test: "TestWorkflow",
+		},
+		{
+			Name: "undo", Form: reference(sends()), Example: "payment/refund-card.v1", Default: "none",
+			Meaning: "Command that takes a succeeded step back when a later one fails; needs `send`.",
+			Changes: []Artefact{ArtefactShow, ArtefactNode}, Test: "TestWorkflow",
+		},
+		{
+			Name: "timeout", Form: duration(), Example: "30s", Default: "no bound",
+			Meaning: "How long the step waits for an answer.",
+			Changes: []Artefact{ArtefactNode}, Test: "TestTimersFire",
+		},
+	}
+}
