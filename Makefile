@@ -69,7 +69,7 @@ lint: ## format check and linters, including the direction of dependencies
 	@$(LINT) run ./...
 
 .PHONY: bench
-bench: build ## measure the figures of docs/FIGURES.md (CASE=generate,scale,image,node,e2e,dagger,airgap,pipeline)
+bench: build ## measure the figures of docs/FIGURES.md (CASE=generate,scale,peers,image,node,e2e,dagger,airgap,pipeline)
 	@go run ./e2e/bench $(if $(CASE),-case $(CASE))
 
 .PHONY: fuzz

@@ -105,7 +105,11 @@ func (p *parser) load(src []byte) *yaml.Node {
 // syntax reports an error of the YAML library at the place it names.
 func (p *parser) syntax(err error) {
 	at, message := p.top(), err.Error()
-	if le, ok := errors.AsType[*yaml.LoadError](err); ok {
+	le, ok := errors.AsType[*yaml.LoadError](err)
+	if ok && p.unclosed(le) {
+		return
+	}
+	if ok {
 		at.Line, at.Column = max(le.Mark.Line, 1), max(le.Mark.Column, 1)
 		message = le.Message
 		if le.ContextMsg != "" {
@@ -117,6 +121,17 @@ func (p *parser) syntax(err error) {
 		return
 	}
 	p.report(at, ruleSyntax, "correct the YAML, and quote text that contains special characters", "the file is not YAML: %s", message)
+}
+
+// unclosed reports a bracket at its own place: the library notices lines later that it is not closed.
+func (p *parser) unclosed(le *yaml.LoadError) bool {
+	closing, flow := map[string]string{"while parsing a flow sequence": "]", "while parsing a flow mapping": "}"}[le.ContextMsg]
+	if !flow || le.ContextMark.Line == 0 || le.ContextMark.Line >= le.Mark.Line {
+		return false
+	}
+	at := Pos{File: p.file, Line: le.ContextMark.Line, Column: max(le.ContextMark.Column, 1)}
+	p.report(at, ruleSyntax, "close it with "+closing+", or separate its entries by commas", "the bracket that opens here is not closed before line %d", le.Mark.Line)
+	return true
 }
 
 func (p *parser) tooDeep(at Pos) {

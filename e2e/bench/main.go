@@ -37,6 +37,7 @@ func measures() []measure {
 	return []measure{
 		{"generate", "the code of the whole fleet, in memory, beside go/format on the same bytes", (*bench).generate},
 		{"scale", "100 and 1,000 contracts: generation, runs without a change, memory", (*bench).scale},
+		{"peers", "the same services and the same mistakes given to other generators; needs the Go module proxy", (*bench).peers},
 		{"image", "size of each node's program: all an image holds but certificates", (*bench).image},
 		{"node", "a process from its start to ready, beside an empty static program", (*bench).node},
 		{"e2e", "omninode e2e --on embedded, warm", (*bench).e2e},
@@ -129,6 +130,11 @@ func round(d time.Duration) time.Duration {
 		return d.Round(100 * time.Microsecond)
 	}
 	return d.Round(10 * time.Microsecond)
+}
+
+// middle returns the median of a series in any order.
+func middle(series []time.Duration) time.Duration {
+	return median(slices.Sorted(slices.Values(series)))
 }
 
 // median returns the middle of a sorted series.
