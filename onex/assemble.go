@@ -157,6 +157,7 @@ func (p *process) sources(ctx context.Context, nodes []Node) ([]config.Source, f
 func (p *process) openVault(ctx context.Context, nodes []Node) (*vault.Store, error) {
 	c := p.env.Vault
 	c.Dial, c.Log = p.dial, p.log
+	c.Lost = func(role string, problem error) { p.credentials(ctx, nodes, role, problem) }
 	for try := 0; ; try++ {
 		store, err := vault.Open(ctx, c)
 		if err == nil {
@@ -179,6 +180,19 @@ func (p *process) openVault(ctx context.Context, nodes []Node) (*vault.Store, er
 		}
 		if err := backoff(ctx, try); err != nil {
 			return nil, err
+		}
+	}
+}
+
+// credentials makes nodes ready or not by whether what Vault made for a database role lasts.
+func (p *process) credentials(ctx context.Context, nodes []Node, role string, problem error) {
+	for _, n := range nodes {
+		part := "credentials of database role " + role
+		switch {
+		case problem == nil && p.ready.set(n.Name, part, ""):
+			p.log.InfoContext(ctx, "database credentials are prolonged again", "node", n.Name, "role", role)
+		case problem != nil && p.ready.set(n.Name, part, problem.Error()):
+			p.log.ErrorContext(ctx, "database credentials end", "node", n.Name, "role", role, "err", problem)
 		}
 	}
 }

@@ -23,6 +23,7 @@ const (
 	Given     Action = "given"     // taken from the environment
 	Generated Action = "generated" // a random value, or a URL with a random password
 	Moved     Action = "moved"     // a database URL with its password kept and its address changed
+	Issued    Action = "issued"    // Vault makes it when the node starts
 )
 
 // nodePlan is what Seed will do for one node; nothing is done before every node has a complete one.
@@ -42,18 +43,30 @@ func (s *seeder) plan(ctx context.Context, n Node) (nodePlan, []Unseeded, error)
 	p := nodePlan{node: n, write: map[string]config.Secret{}, actions: map[string]Action{}}
 	var missing []Unseeded
 	for _, sec := range n.Secrets {
-		if sec.Key == DatabaseURL {
-			continue
+		switch {
+		case sec.Key == DatabaseURL:
+		case sec.DatabaseRole != "" && s.vault != nil:
+			p.actions[sec.Key] = Issued
+		default:
+			missing = append(missing, s.planSecret(&p, sec, have)...)
 		}
-		value, action := s.choose(n.Name, sec.Key, have[sec.Key])
-		if value.IsZero() {
-			missing = append(missing, Unseeded{Node: n.Name, Key: sec.Key, Env: secret.Name(n.Name, sec.Key), Description: sec.Description})
-			continue
-		}
-		p.set(sec.Key, value, action)
 	}
 	s.planDatabase(&p, have[DatabaseURL])
 	return p, missing, nil
+}
+
+// planSecret decides the values of a secret and returns those that have none.
+func (s *seeder) planSecret(p *nodePlan, sec Secret, have map[string]config.Secret) []Unseeded {
+	var missing []Unseeded
+	for _, key := range sec.keys() {
+		value, action := s.choose(p.node.Name, key, have[key])
+		if value.IsZero() {
+			missing = append(missing, Unseeded{Node: p.node.Name, Key: key, Env: secret.Name(p.node.Name, key), Description: sec.Description})
+			continue
+		}
+		p.set(key, value, action)
+	}
+	return missing
 }
 
 func (p *nodePlan) set(key string, value config.Secret, action Action) {

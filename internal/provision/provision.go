@@ -20,6 +20,7 @@ import (
 
 	"github.com/omninode-ai/omninode/contract"
 	"github.com/omninode-ai/omninode/migrations"
+	"github.com/omninode-ai/omninode/onex/config"
 	"github.com/omninode-ai/omninode/onex/event"
 )
 
@@ -31,8 +32,29 @@ type Node struct {
 
 // Secret is a secret a node's contract names.
 type Secret struct {
-	Key         string
-	Description string
+	Key          string
+	Description  string
+	DatabaseRole string // Vault makes user name and password when the node starts; "": the value is stored
+}
+
+// keys returns the names of the values the secret consists of.
+func (s Secret) keys() []string {
+	if s.DatabaseRole == "" {
+		return []string{s.Key}
+	}
+	return []string{s.Key + config.UsernameSuffix, s.Key + config.PasswordSuffix}
+}
+
+// databaseRoles returns the roles that credentials are made for.
+func (n Node) databaseRoles() []string {
+	var roles []string
+	for _, s := range n.Secrets {
+		if s.DatabaseRole != "" {
+			roles = append(roles, s.DatabaseRole)
+		}
+	}
+	slices.Sort(roles)
+	return slices.Compact(roles)
 }
 
 // DatabaseURL is the key of the secret every node has besides its contract's.

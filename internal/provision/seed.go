@@ -186,13 +186,13 @@ func (s *seeder) apply(ctx context.Context, conn *pgx.Conn, p nodePlan) (NodeSee
 	if s.vault == nil {
 		return n, nil
 	}
-	err := s.admit(ctx, &n)
+	err := s.admit(ctx, &n, p.node.databaseRoles())
 	return n, err
 }
 
 // admit lets the node log in to Vault.
-func (s *seeder) admit(ctx context.Context, n *NodeSeed) error {
-	if err := s.vault.GrantNode(ctx, n.Node); err != nil {
+func (s *seeder) admit(ctx context.Context, n *NodeSeed, databaseRoles []string) error {
+	if err := s.vault.GrantNode(ctx, n.Node, databaseRoles...); err != nil {
 		return err
 	}
 	if id := s.secretID(n.Node); !id.IsZero() {

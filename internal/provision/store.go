@@ -126,7 +126,7 @@ func (e *UnseededError) Error() string {
 func keys(n Node) []string {
 	list := []string{DatabaseURL}
 	for _, s := range n.Secrets {
-		list = append(list, s.Key)
+		list = append(list, s.keys()...)
 	}
 	slices.Sort(list)
 	return slices.Compact(list)

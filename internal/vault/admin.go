@@ -166,8 +166,9 @@ func isCASMismatch(err error) bool {
 }
 
 // Policy returns the rules of a node's policy: it may read its own secrets, look its own token up, keep
-// it alive and give it back, and nothing else.
-func Policy(node string) string {
+// it alive and give it back, have credentials made for its database roles and prolong them, and nothing
+// else.
+func Policy(node string, databaseRoles ...string) string {
 	rules := []string{
 		fmt.Sprintf("# %s: written by omninode seed; changes are overwritten", Role(node)),
 		rule(Mount+"/data/"+Path(node), "read"),
@@ -175,23 +176,37 @@ func Policy(node string) string {
 		rule("auth/token/renew-self", "update"),
 		rule("auth/token/revoke-self", "update"),
 	}
+	for _, role := range databaseRoles {
+		rules = append(rules, rule(CredentialsPath(role), "read"))
+	}
+	if len(databaseRoles) > 0 {
+		rules = append(rules, rule(renewPath, "update"))
+	}
 	return strings.Join(rules, "\n") + "\n"
 }
+
+// tokenTTL is how long a node's token lives unless it is renewed.
+const tokenTTL = "1h"
 
 func rule(path, capability string) string {
 	return fmt.Sprintf("path %q { capabilities = [%q] }", path, capability)
 }
 
 // GrantNode writes the node's policy and its AppRole. Logins get only that policy; secret ids do not
-// end by themselves, because a process logs in again with its own when its token ends.
-func (a *Admin) GrantNode(ctx context.Context, node string) error {
-	if err := a.client.api.Sys().PutPolicyWithContext(ctx, Role(node), Policy(node)); err != nil {
+// end by themselves, because a process logs in again with its own when its token ends. With database
+// roles the token can be renewed without end, because what was made under it ends with it.
+func (a *Admin) GrantNode(ctx context.Context, node string, databaseRoles ...string) error {
+	if err := a.client.api.Sys().PutPolicyWithContext(ctx, Role(node), Policy(node, databaseRoles...)); err != nil {
 		return a.client.explain("write policy "+Role(node), err)
 	}
 	role := "auth/" + AuthMount + "/role/" + Role(node)
+	period := "0"
+	if len(databaseRoles) > 0 {
+		period = tokenTTL
+	}
 	_, err := a.client.write(ctx, role, map[string]any{
 		"token_policies": []string{Role(node)}, "token_no_default_policy": true,
-		"token_ttl": "1h", "token_max_ttl": "24h", "bind_secret_id": true,
+		"token_ttl": tokenTTL, "token_max_ttl": "24h", "token_period": period, "bind_secret_id": true,
 		"secret_id_num_uses": 0, "secret_id_ttl": 0,
 	})
 	if err != nil {

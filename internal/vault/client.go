@@ -138,6 +138,13 @@ func mentions(answer *api.ResponseError, word string) bool {
 	return strings.Contains(strings.ToLower(strings.Join(answer.Errors, " ")), word)
 }
 
+// answerOf returns what Vault answered, if err is an answer.
+func answerOf(err error) *api.ResponseError {
+	answer := &api.ResponseError{}
+	_ = errors.As(err, &answer)
+	return answer
+}
+
 func isStatus(err error, code int) bool {
 	var answer *api.ResponseError
 	return errors.As(err, &answer) && answer.StatusCode == code

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math"
+	"sync"
 	"time"
 
 	"github.com/hashicorp/vault/api"
@@ -19,7 +20,13 @@ func (s *Store) Start(ctx context.Context) error {
 	}
 	ctx, s.cancel = context.WithCancel(ctx)
 	s.done = make(chan struct{})
-	go s.keep(ctx, s.done)
+	var keeping sync.WaitGroup
+	keeping.Go(func() { s.keep(ctx) })
+	keeping.Go(func() { s.issuer.keep(ctx) })
+	go func(done chan<- struct{}) {
+		defer close(done)
+		keeping.Wait()
+	}(s.done)
 	return nil
 }
 
@@ -54,8 +61,7 @@ func (s *Store) revoke(ctx context.Context) error {
 }
 
 // keep watches one token after the other until ctx ends.
-func (s *Store) keep(ctx context.Context, done chan<- struct{}) {
-	defer close(done)
+func (s *Store) keep(ctx context.Context) {
 	for ctx.Err() == nil {
 		if s.watch(ctx) {
 			continue

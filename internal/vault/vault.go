@@ -49,6 +49,10 @@ type Config struct {
 	Timeout  time.Duration // of each call; 0: 5s
 	CacheTTL time.Duration // how long a secret that was read is used; 0: 5m
 	Log      *slog.Logger  // nil: discarded
+
+	// Lost is told what keeps the credentials of a database role from being prolonged, and nil when
+	// they are prolonged again. It is called in the background; nil: nobody is told.
+	Lost func(role string, problem error)
 }
 
 // Store reads secrets with the rights of one login. It is safe for concurrent use.
@@ -66,6 +70,9 @@ type Store struct {
 	health error
 
 	fresh chan struct{} // told when token changed
+
+	issuer *issuer
+	lost   func(role string, problem error)
 
 	life   sync.Mutex
 	cancel context.CancelFunc // nil: not running
@@ -101,6 +108,7 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 		client: cl, login: l, log: c.Log,
 		cacheTTL: cmp.Or(c.CacheTTL, 5*time.Minute),
 		cache:    map[string]cached{}, fresh: make(chan struct{}, 1),
+		issuer: newIssuer(), lost: c.Lost,
 	}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
@@ -138,17 +146,26 @@ func (s *Store) Where(node, key string) string {
 	return fmt.Sprintf("write field %s to Vault at %s/%s", key, Mount, Path(node))
 }
 
-// read reads a path, and once more after a new login if the token was refused: it may have been
-// revoked or have ended.
+// read reads a path; a token that was refused may have been revoked or have ended.
 func (s *Store) read(ctx context.Context, path string) (map[string]string, error) {
-	fields, err := s.client.readKV(ctx, path)
+	var fields map[string]string
+	_, err := s.authorized(ctx, func() (_ *api.Secret, err error) {
+		fields, err = s.client.readKV(ctx, path)
+		return nil, err
+	})
+	return fields, err
+}
+
+// authorized asks, and once more after a new login if the token was refused.
+func (s *Store) authorized(ctx context.Context, ask func() (*api.Secret, error)) (*api.Secret, error) {
+	got, err := ask()
 	if !isStatus(err, http.StatusForbidden) {
-		return fields, err
+		return got, err
 	}
 	if err := s.logIn(ctx); err != nil {
 		return nil, err
 	}
-	return s.client.readKV(ctx, path)
+	return ask()
 }
 
 // logIn gets a new token. One login at a time, so that the client's token is s.token.
@@ -163,6 +180,7 @@ func (s *Store) logIn(ctx context.Context) error {
 		return err
 	}
 	s.token = token
+	s.issuer.nudge()
 	select {
 	case s.fresh <- struct{}{}:
 	default: // one notice is enough

@@ -21,6 +21,10 @@ type Setting struct {
 	Secret      bool   // may come from the secret store; never printed
 	Default     *string
 	Description string
+
+	// DatabaseRole makes the setting one half of Credentials: the secret store, if it can, makes them
+	// for this role. The key ends in UsernameSuffix or PasswordSuffix.
+	DatabaseRole string
 }
 
 // Source is one step of the cascade. Sources are asked in the order given to Resolve.

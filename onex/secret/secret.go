@@ -9,6 +9,7 @@ package secret
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/omninode-ai/omninode/onex/config"
 )
@@ -26,6 +27,17 @@ type Locator interface {
 	Where(node, key string) string
 }
 
+// Issuer is implemented by stores that make credentials for a role of a database, which end unless the
+// store prolongs them.
+type Issuer interface {
+	// Issue returns the credentials of role, the same ones at every call, or false if the store knows
+	// no such role.
+	Issue(ctx context.Context, role string) (config.Credentials, bool, error)
+
+	// WhereRole tells people what to do about a role the store does not know, in the imperative.
+	WhereRole(role string) string
+}
+
 // Source makes a store the first step of the configuration cascade. name is what people see as the
 // source of a value, e.g. "vault".
 func Source(name string, s Store) config.Source {
@@ -33,13 +45,30 @@ func Source(name string, s Store) config.Source {
 		Name:        name,
 		SecretsOnly: true,
 		Lookup: func(ctx context.Context, node string, set config.Setting) (string, bool, error) {
+			if i, ok := s.(Issuer); ok && set.DatabaseRole != "" {
+				return issued(ctx, i, set)
+			}
 			return s.Get(ctx, node, set.Key)
 		},
 	}
 	if l, ok := s.(Locator); ok {
-		src.Where = func(node string, set config.Setting) string { return l.Where(node, set.Key) }
+		src.Where = func(node string, set config.Setting) string {
+			if i, ok := s.(Issuer); ok && set.DatabaseRole != "" {
+				return i.WhereRole(set.DatabaseRole)
+			}
+			return l.Where(node, set.Key)
+		}
 	}
 	return src
+}
+
+// issued returns the half of a role's credentials that the setting is.
+func issued(ctx context.Context, i Issuer, set config.Setting) (string, bool, error) {
+	c, found, err := i.Issue(ctx, set.DatabaseRole)
+	if strings.HasSuffix(set.Key, config.UsernameSuffix) {
+		return c.Username, found, err
+	}
+	return c.Password.Reveal(), found, err
 }
 
 // UnavailableError says that a store cannot answer, why, and what to do about it.
