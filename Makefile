@@ -59,6 +59,14 @@ verify: build ## prove that the contracts are valid and the generated files are 
 	@bin/omninode validate $(NODES)
 	@bin/omninode generate --nodes $(NODES) --check
 
+# What contracts are compared with: the last release, else the commit before this one.
+BASE ?= $(shell git describe --tags --abbrev=0 HEAD~1 2>/dev/null || git rev-parse --verify --quiet HEAD~1)
+
+.PHONY: compat
+compat: build ## refuse contracts that break what BASE (the last tag, else the commit before) promised
+	@if [ -z "$(BASE)" ]; then echo "compat: no earlier state to compare with: no git, a first commit or a shallow clone"; \
+	else echo "compat: compared with $(BASE)"; bin/omninode diff "$(BASE)" --nodes $(NODES) $(if $(GITHUB_ACTIONS),--format github); fi
+
 .PHONY: build
 build: ## build bin/omninode (about a minute the first time)
 	@( while sleep 5 >/dev/null 2>&1; do echo "... build bin/omninode $${SECONDS}s"; done ) & tick=$$!; trap "kill $$tick" EXIT; \

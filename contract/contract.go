@@ -185,7 +185,10 @@ func (p *parser) readHead(s *section) {
 	p.reserve(scopeType, "generated code", "Config", "Handler", "Requirements", "Node", "Workflow")
 	p.integer(s.get("omninode"))
 	p.readNode(s.get("node"))
-	p.contract.Version = p.version(s.get("version"))
+	version := s.get("version")
+	if p.contract.Version = p.version(version); version != nil {
+		p.contract.VersionAt = p.pos(version.node)
+	}
 	p.readKind(s.get("kind"))
 	p.contract.Description = p.description(s.get("description"))
 	p.readCapabilities(s.get("capabilities"))

@@ -14,6 +14,7 @@ type Contract struct {
 
 	Node         string
 	Version      string // semantic version of the node
+	VersionAt    Pos
 	Kind         Kind
 	Description  string
 	Capabilities []string // sorted

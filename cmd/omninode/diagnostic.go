@@ -71,12 +71,17 @@ func caret(line string, column int) string {
 
 // printGitHub prints annotations that GitHub shows beside the line.
 func printGitHub(w io.Writer, ds contract.Diagnostics) {
+	for _, d := range ds {
+		annotate(w, "error", d.Pos, d.Rule, d.Message+"; "+d.Fix)
+	}
+}
+
+// annotate prints one annotation: an error, a warning or a notice.
+func annotate(w io.Writer, level string, at contract.Pos, title, text string) {
 	property := strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A", ":", "%3A", ",", "%2C")
 	data := strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A")
-	for _, d := range ds {
-		fmt.Fprintf(w, "::error file=%s,line=%d,col=%d,title=%s::%s\n",
-			property.Replace(d.File), d.Line, d.Column, property.Replace(d.Rule), data.Replace(d.Message+"; "+d.Fix))
-	}
+	fmt.Fprintf(w, "::%s file=%s,line=%d,col=%d,title=%s::%s\n",
+		level, property.Replace(at.File), at.Line, at.Column, property.Replace(title), data.Replace(text))
 }
 
 // diagnosticJSON is a mistake as machines read it.

@@ -1,0 +1,159 @@
+package evolution
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/omninode-ai/omninode/contract"
+)
+
+// handles compares what a compute or effect node does with its inputs.
+func (c *comparer) handles(top place, before, now *contract.Contract) {
+	compareNamed(c, top.in("handles"), "*", before.Handles, now.Handles, named[*contract.Handle]{
+		name:    func(h *contract.Handle) string { return strings.TrimPrefix(ref(h.Input), now.Node+"/") },
+		at:      func(h *contract.Handle) contract.Pos { return h.Pos },
+		added:   verdictOf[*contract.Handle](extends("the node handles it from now on")),
+		removed: verdictOf[*contract.Handle](extends("the node ignores it from now on")),
+		both:    c.handle,
+	})
+}
+
+func (c *comparer) handle(p place, before, now *contract.Handle) {
+	c.emits(p, before.Emits, now.Emits)
+	fields(c, p, before, now, []field[*contract.Handle]{
+		{"idempotency_key", func(h *contract.Handle) string { return h.IdempotencyKey }, always(breaks(
+			"what was handled under the old key is not recognised when it comes again, so it happens twice",
+			"keep it, or handle the new key in another version of the input"))},
+		{"timeout", func(h *contract.Handle) string { return span(h.Timeout) }, always(
+			adjusts("attempts are given another time"))},
+	})
+	c.retry(p.in("retry"), before.Retry, now.Retry)
+}
+
+func (c *comparer) retry(p place, before, now *contract.Retry) {
+	none := &contract.Retry{Attempts: 1, Then: "dead_letter"}
+	if before == nil {
+		before = none
+	}
+	if now == nil {
+		now = none
+	}
+	again := always(adjusts("failed inputs are tried again at other times"))
+	fields(c, p, before, now, []field[*contract.Retry]{
+		{"attempts", func(r *contract.Retry) string { return number(&r.Attempts) }, again},
+		{"first", func(r *contract.Retry) string { return span(r.First) }, again},
+		{"max", func(r *contract.Retry) string { return span(r.Max) }, again},
+		{"then", func(r *contract.Retry) string { return r.Then }, always(
+			extends("what follows the last attempt is another: a dead letter, or a key that waits for a person"))},
+	})
+}
+
+// emits compares what an input may lead to.
+func (c *comparer) emits(p place, before, now []*contract.Message) {
+	c.set(p.in("emits"), refs(before), refs(now),
+		verdictOf[string](extends("it may follow from this input")),
+		verdictOf[string](breaks("who waits for it as the outcome of this input waits in vain", "keep it")))
+}
+
+func refs(list []*contract.Message) []string {
+	words := make([]string, 0, len(list))
+	for _, m := range list {
+		words = append(words, ref(m))
+	}
+	return words
+}
+
+func span(d time.Duration) string {
+	if d == 0 {
+		return ""
+	}
+	return d.String()
+}
+
+// state compares the keyed state of a reducer.
+func (c *comparer) state(top place, before, now *contract.Contract) {
+	if before.State == nil || now.State == nil {
+		return // the kind changed
+	}
+	p := top.at("state", "state", before.State.Pos, now.State.Pos)
+	fields(c, p, before.State, now.State, []field[*contract.State]{
+		{"key", func(s *contract.State) string { return s.Key }, always(breaks(
+			"rows that are stored are not found under the new key", "add another reducer for it"))},
+		{"data", func(s *contract.State) string { return s.Data.Name }, always(
+			adjusts("the Go type has another name; in the database nothing shows it"))},
+	})
+	s := schemas{comparer: c, use: stored, seen: map[[2]*contract.Type]bool{}}
+	s.named(p.in("data"), before.State.Data, now.State.Data)
+}
+
+// machine compares the states of a reducer's keys.
+func (c *comparer) machine(top place, before, now *contract.Machine) {
+	if before == nil || now == nil {
+		return // the kind changed
+	}
+	p := top.in("machine")
+	fields(c, p, before, now, []field[*contract.Machine]{
+		{"initial", func(m *contract.Machine) string { return m.Initial }, always(
+			extends("new keys start elsewhere; keys that are there stay where they are"))},
+	})
+	c.set(p.in("final"), before.Final, now.Final,
+		verdictOf[string](extends("keys end there")), verdictOf[string](extends("keys go on from there")))
+	states := place{join(p.path, "states"), "machine.transitions[].to", p.old, p.new}
+	c.set(states, before.States, now.States,
+		verdictOf[string](extends("keys can get there")),
+		verdictOf[string](breaks("keys that are in it are stuck: no transition leaves it, and every input is a dead letter",
+			"keep the state with transitions that leave it, and only those that enter it away")))
+	c.transitions(p, before, now)
+}
+
+// move is what a machine does with one input in one state.
+type move struct {
+	input, from string
+	*contract.Transition
+}
+
+func (m move) name() string { return m.input + " from " + m.from }
+
+// moves lists a machine by input and state; the order of the file has no meaning then.
+func moves(m *contract.Machine, in []string) []move {
+	var list []move
+	for _, t := range m.Transitions {
+		for _, from := range t.From {
+			if slices.Contains(in, from) {
+				list = append(list, move{ref(t.Input), from, t})
+			}
+		}
+	}
+	return list
+}
+
+// transitions compares what happens in the states that both machines have.
+func (c *comparer) transitions(p place, before, now *contract.Machine) {
+	var common []string
+	for _, s := range now.States {
+		if slices.Contains(before.States, s) {
+			common = append(common, s)
+		}
+	}
+	compareNamed(c, p.in("transitions"), "from", moves(before, common), moves(now, common), named[move]{
+		name:  move.name,
+		at:    func(m move) contract.Pos { return m.Pos },
+		show:  func(m move) string { return m.To },
+		added: verdictOf[move](extends("the input is taken there from now on")),
+		removed: verdictOf[move](breaks("the input is a dead letter there from now on",
+			"keep the transition; to stay, let it lead to the state it leaves")),
+		both: c.transition,
+	})
+}
+
+func (c *comparer) transition(p place, before, now move) {
+	p.key = "machine.transitions[]"
+	c.emits(p, before.Emits, now.Emits)
+	fields(c, p, before.Transition, now.Transition, []field[*contract.Transition]{
+		{"to", func(t *contract.Transition) string { return t.To }, always(
+			extends("keys move elsewhere from now on; keys that moved before stay where they are"))},
+		{"early", func(t *contract.Transition) string { return span(t.Early) }, always(
+			adjusts("an input that comes too early waits for another time"))},
+	})
+}

@@ -1,0 +1,103 @@
+package evolution
+
+import (
+	"strconv"
+
+	"github.com/omninode-ai/omninode/contract"
+	"github.com/omninode-ai/omninode/onex/event"
+)
+
+// messages compares the commands and events a node owns, version by version.
+func (c *comparer) messages(top place, before, now *contract.Contract) {
+	for _, class := range []event.Class{event.Command, event.Event} {
+		section := "commands"
+		if class == event.Event {
+			section = "events"
+		}
+		compareNamed(c, top.in(section), "*", grouped(before, class), grouped(now, class), named[*name]{
+			name:    func(n *name) string { return n.name },
+			at:      func(n *name) contract.Pos { return n.versions[0].Pos },
+			added:   verdictOf[*name](extends("a new topic")),
+			removed: verdictOf[*name](goneMessage(class)),
+			both:    c.name,
+		})
+	}
+}
+
+// name is a command or event with its versions, which share what stands beside them.
+type name struct {
+	name     string
+	versions []*contract.Message
+}
+
+func grouped(c *contract.Contract, class event.Class) []*name {
+	var list []*name
+	for _, m := range c.Messages {
+		switch {
+		case m.Class != class:
+		case len(list) > 0 && list[len(list)-1].name == m.Ref.Name:
+			list[len(list)-1].versions = append(list[len(list)-1].versions, m)
+		default:
+			list = append(list, &name{m.Ref.Name, []*contract.Message{m}})
+		}
+	}
+	return list
+}
+
+func goneMessage(class event.Class) verdict {
+	if class == event.Command {
+		return breaks("senders have nobody to send to, and what is on the topic is never handled",
+			"keep it until nobody sends it and its topic is empty")
+	}
+	return breaks("consumers wait for it in vain", "keep it until nobody consumes it")
+}
+
+func (c *comparer) name(p place, before, now *name) {
+	fields(c, p, before.versions[0], now.versions[0], []field[*contract.Message]{
+		{"external", func(m *contract.Message) string { return flag(m.External) }, always(
+			adjusts("the fleet check asks for a sender or consumer inside of the fleet, or does so no longer"))},
+		{"description", func(m *contract.Message) string { return m.Description }, always(explains())},
+	})
+	class := now.versions[0].Class
+	compareNamed(c, p, "vN", before.versions, now.versions, named[*contract.Message]{
+		name:    func(m *contract.Message) string { return "v" + strconv.Itoa(m.Ref.Version) },
+		at:      func(m *contract.Message) contract.Pos { return m.Pos },
+		show:    func(m *contract.Message) string { return m.Data.Name },
+		added:   verdictOf[*contract.Message](extends("a new topic beside those of the other versions")),
+		removed: verdictOf[*contract.Message](goneMessage(class)),
+		both:    c.version,
+	})
+}
+
+func (c *comparer) version(p place, before, now *contract.Message) {
+	fields(c, p, before, now, []field[*contract.Message]{
+		{"key", func(m *contract.Message) string { return m.Key }, always(refuses(
+			"records of one key before and after it lie in different partitions, so that their order is lost",
+			another(now)))},
+		{"data", func(m *contract.Message) string { return m.Data.Name }, always(
+			adjusts("the Go type has another name; on the wire nothing shows it"))},
+	})
+	s := schemas{comparer: c, use: received, message: now, seen: map[[2]*contract.Type]bool{}}
+	if now.Class == event.Event {
+		s.use = published
+	}
+	s.named(p.in("data"), before.Data, now.Data)
+}
+
+// another is the way out of a break in place.
+func another(m *contract.Message) string {
+	next := m.Ref
+	for _, other := range m.Owner.Messages {
+		if other.Class == m.Class && other.Ref.Name == m.Ref.Name {
+			next.Version = max(next.Version, other.Ref.Version)
+		}
+	}
+	return "restore it, and declare v" + strconv.Itoa(next.Version+1) + " beside v" + strconv.Itoa(m.Ref.Version) + " for the new form"
+}
+
+func flag(b bool) string {
+	if b {
+		return "true"
+	}
+	return ""
+}

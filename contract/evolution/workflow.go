@@ -1,0 +1,63 @@
+package evolution
+
+import (
+	"strings"
+
+	"github.com/omninode-ai/omninode/contract"
+)
+
+// workflow compares what an orchestrator does. An instance outlives the program that started it: one
+// that is half-way goes on under the new contract, so that what it waits for must stay.
+func (c *comparer) workflow(top place, before, now *contract.Workflow) {
+	if before == nil || now == nil {
+		return // the kind changed
+	}
+	p := top.in("workflow")
+	ends := always(breaks("who waits for the old one to learn how the workflow ended waits in vain", "keep it"))
+	fields(c, p, before, now, []field[*contract.Workflow]{
+		{"start", func(w *contract.Workflow) string { return ref(w.Start) }, always(breaks(
+			"the old one starts nothing any more", "keep it, or declare another orchestrator"))},
+		{"completed", func(w *contract.Workflow) string { return ref(w.Completed) }, ends},
+		{"failed", func(w *contract.Workflow) string { return ref(w.Failed) }, ends},
+	})
+	compareNamed(c, p.in("steps"), "*", before.Steps, now.Steps, named[*contract.Step]{
+		name:  func(s *contract.Step) string { return s.Name },
+		at:    func(s *contract.Step) contract.Pos { return s.Pos },
+		added: verdictOf[*contract.Step](extends("instances that are half-way take the step too")),
+		removed: verdictOf[*contract.Step](breaks("instances that wait in it never end, and what it did is not undone",
+			"keep it until no instance is in it, or declare another orchestrator")),
+		both: c.step,
+	})
+}
+
+func (c *comparer) step(p place, before, now *contract.Step) {
+	waiting := "instances that wait in the step have sent the old one and get its answers"
+	fields(c, p, before, now, []field[*contract.Step]{
+		{"after", func(s *contract.Step) string { return strings.Join(s.After, ", ") }, always(
+			extends("the step comes at another time, also for instances that are half-way"))},
+		{"send", func(s *contract.Step) string { return ref(s.Send) }, always(breaks(waiting, "add a step for the new command"))},
+		{"undo", func(s *contract.Step) string { return ref(s.Undo) }, presence(
+			extends("the step is undone when a later one fails"),
+			breaks("what the step did stays when a later one fails", "keep it"),
+			breaks("what the step did before is undone by a command that may not fit it", "keep it, and let the receiver tell the cases apart"))},
+		{"timeout", func(s *contract.Step) string { return span(s.Timeout) }, presence(
+			extends("the step fails when no answer comes in time"),
+			extends("the step waits without bound"),
+			adjusts("the step waits for another time"))},
+	})
+	answer := func(what string) (added, removed func(string) verdict) {
+		return verdictOf[string](extends("it " + what + " the step")),
+			verdictOf[string](breaks("instances that get it as their answer wait on", "keep it"))
+	}
+	added, removed := answer("completes")
+	c.set(p.in("success"), refs(before.Success), refs(now.Success), added, removed)
+	added, removed = answer("fails")
+	c.set(p.in("failure"), refs(before.Failure), refs(now.Failure), added, removed)
+}
+
+func ref(m *contract.Message) string {
+	if m == nil {
+		return ""
+	}
+	return m.Ref.String()
+}
