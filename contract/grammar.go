@@ -10,6 +10,8 @@ type Section struct {
 	Name string // as forms refer to it
 	Noun string // as it reads in a sentence: "a handle"
 	Keys []Key  // in the order they are explained
+
+	Bonds []Bond // between keys
 }
 
 // Key is a key of a section: one row of the grammar.

@@ -4,7 +4,10 @@ package contract
 func handleGrammar() []Section {
 	return []Section{
 		{Name: "handle", Noun: "a handle", Keys: handleKeys()},
-		{Name: "retry", Noun: "retry", Keys: retryKeys()},
+		{Name: "retry", Noun: "retry", Keys: retryKeys(), Bonds: []Bond{{
+			Key: "attempts", Values: []string{"1"}, Refuse: []string{"first", "max"}, Else: []string{"first", "max"},
+			Why: "delays further attempts, but attempts is 1", Fix: "remove it or raise attempts",
+		}}},
 		{Name: "batch", Noun: "batch", Keys: []Key{
 			{
 				Name: "size", Required: Always, Form: integer(2, maxBatch), Example: "100",

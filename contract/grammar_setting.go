@@ -3,7 +3,10 @@ package contract
 // settingGrammar is what surrounds the handler: settings, secrets, checks and flags.
 func settingGrammar() []Section {
 	return []Section{
-		{Name: "setting", Noun: "a setting", Keys: settingSchemaKeys()},
+		{Name: "setting", Noun: "a setting", Keys: settingSchemaKeys(), Bonds: []Bond{enumBond(), {
+			Key: "default", Refuse: []string{"example"},
+			Why: "stands beside default", Fix: "remove it, the default is the example",
+		}}},
 		{Name: "secret", Noun: "a secret", Keys: []Key{
 			{
 				Name: "description", Required: Always, Form: description(), Example: "Bearer token of the gateway.",

@@ -28,6 +28,9 @@ func TestGrammarIsComplete(t *testing.T) {
 			seen[path] = true
 			checkRow(t, g, path, k)
 		}
+		for _, b := range s.Bonds {
+			checkBond(t, s, b)
+		}
 	}
 }
 
@@ -50,6 +53,24 @@ func checkRow(t *testing.T, g grammar, path string, k Key) {
 		t.Errorf("%s: example %q: %v", path, k.Example, err)
 	}
 	checkForm(t, g, path, k.Form)
+}
+
+// checkBond checks that a bond ties keys there are, and that each says what to do.
+func checkBond(t *testing.T, s Section, b Bond) {
+	t.Helper()
+	for _, name := range slices.Concat([]string{b.Key}, b.Refuse, b.Demand, b.Else) {
+		if s.key(name) == nil {
+			t.Errorf("a bond of %s names key %s, which it lacks", s.Name, name)
+		}
+	}
+	for _, name := range slices.Concat(b.Demand, b.Else) {
+		if k := s.key(name); k != nil && k.Fix == "" {
+			t.Errorf("a bond demands %s.%s, which does not say how to give it", s.Name, name)
+		}
+	}
+	if len(b.Refuse) > 0 && (b.Why == "" || b.Fix == "") {
+		t.Errorf("the bond of %s.%s refuses keys without a reason", s.Name, b.Key)
+	}
 }
 
 func checkForm(t *testing.T, g grammar, path string, f Form) {
@@ -79,7 +100,7 @@ func TestGrammarDecides(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := p.section(&item{node: doc.Content[0], form: sectionOf("retry")}, "retry")
-	if s.get("colour") != nil || s.need("colour") != nil || s.family("colour") != nil {
+	if s.get("colour") != nil || s.family("colour") != nil {
 		t.Error("the reader got a key that the grammar lacks")
 	}
 	if s.get("attempts") == nil {
@@ -99,7 +120,7 @@ func TestGrammarDecides(t *testing.T) {
 func TestGrammarIsAsked(t *testing.T) {
 	t.Parallel()
 	asked := map[string]bool{}
-	pattern := regexp.MustCompile(`\.(?:get|need|require|family)\("([^"]+)"`)
+	pattern := regexp.MustCompile(`\.(?:get|require|family)\("([^"]+)"`)
 	for _, src := range sourcesOfReader(t) {
 		for _, m := range pattern.FindAllStringSubmatch(src, -1) {
 			asked[m[1]] = true

@@ -34,8 +34,31 @@ func typeGrammar() []Section {
 				Changes: []Artefact{ArtefactTypes}, Test: "TestDecode",
 			},
 		}},
-		{Name: "property", Noun: "a property", Keys: slices.Concat(schemaKeys(anyType()), arrayKeys())},
-		{Name: "items", Noun: "the items of a list", Keys: schemaKeys(scalars())},
+		schemaSection("property", "a property", slices.Concat(schemaKeys(anyType()), arrayKeys()),
+			Bond{Key: "type", Values: []string{"array"}, Demand: []string{"items"}}),
+		schemaSection("items", "the items of a list", schemaKeys(scalars())),
+	}
+}
+
+// schemaSection is a schema that may be a reference instead.
+func schemaSection(name, noun string, keys []Key, bonds ...Bond) Section {
+	var others []string
+	for _, k := range keys {
+		if k.Name != "$ref" && k.Name != "description" {
+			others = append(others, k.Name)
+		}
+	}
+	ref := Bond{
+		Key: "$ref", Refuse: others, Else: []string{"type"},
+		Why: "stands beside $ref, which is complete by itself", Fix: "remove it, or constrain the type itself",
+	}
+	return Section{Name: name, Noun: noun, Keys: keys, Bonds: append(bonds, ref, enumBond())}
+}
+
+func enumBond() Bond {
+	return Bond{
+		Key: "enum", Refuse: []string{"format", "pattern", "minLength", "maxLength", "example"},
+		Why: "stands beside enum, which lists all values already", Fix: "remove one of them",
 	}
 }
 

@@ -26,7 +26,7 @@ func workflowGrammar() []Section {
 				Changes: []Artefact{ArtefactNode}, Test: "TestWorkflow",
 			},
 		}},
-		{Name: "step", Noun: "a step", Keys: stepKeys()},
+		{Name: "step", Noun: "a step", Keys: stepKeys(), Bonds: []Bond{{Key: "undo", Demand: []string{"send"}}}},
 	}
 }
 
@@ -38,8 +38,8 @@ func stepKeys() []Key {
 			Changes: []Artefact{ArtefactNode}, Test: "TestWorkflow",
 		},
 		{
-			Name: "send", Form: reference(sends()), Example: "orders/place-order.v1", Default: "none: the step only waits",
-			Meaning: "Another node's command.",
+			Name: "send", Required: "beside `undo`", Form: reference(sends()), Example: "orders/place-order.v1", Default: "none: the step only waits",
+			Meaning: "Another node's command.", Fix: "name the command that undo takes back, or remove undo",
 			Changes: []Artefact{ArtefactShow, ArtefactNode}, Test: "TestWorkflow",
 		},
 		{
@@ -54,7 +54,7 @@ func stepKeys() []Key {
 		},
 		{
 			Name: "undo", Form: reference(sends()), Example: "payment/refund-card.v1", Default: "none",
-			Meaning: "Command that takes a succeeded step back when a later one fails; needs `send`.",
+			Meaning: "Command that takes a succeeded step back when a later one fails.",
 			Changes: []Artefact{ArtefactShow, ArtefactNode}, Test: "TestWorkflow",
 		},
 		{

@@ -72,26 +72,14 @@ func (p *parser) readRetry(it *item) *Retry {
 	s := p.section(it, "retry")
 	r := &Retry{}
 	r.Attempts, _ = p.integer(s.get("attempts"))
-	if r.Attempts == 1 {
-		p.refuseDelays(s)
-	} else {
-		r.First, _ = p.duration(s.need("first"))
-		r.Max, _ = p.duration(s.need("max"))
-	}
+	r.First, _ = p.duration(s.get("first"))
+	r.Max, _ = p.duration(s.get("max"))
 	r.Then, _ = p.choice(s.get("then"))
 	if r.First > r.Max && r.Max > 0 {
 		p.report(s.index["first"].at, ruleContradiction, "lower first or raise max", "first (%s) is above max (%s)", r.First, r.Max)
 	}
 	s.done()
 	return r
-}
-
-func (p *parser) refuseDelays(s *section) {
-	for _, key := range []string{"first", "max"} {
-		if it := s.get(key); it != nil {
-			p.report(it.at, ruleContradiction, "remove it or raise attempts", "%q delays further attempts, but attempts is 1", key)
-		}
-	}
 }
 
 func (p *parser) readBatch(it *item) *Batch {

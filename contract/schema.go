@@ -45,12 +45,7 @@ func (p *parser) readSchema(it *item, what string) *Schema {
 // readRef reads {$ref: Name}: nothing else but a description may stand with it.
 func (p *parser) readRef(s *section, ref *item, schema *Schema) *Schema {
 	schema.Ref = p.typeOf(ref)
-	for _, it := range s.items {
-		if it.key != "$ref" && it.key != "description" {
-			s.taken[it.key] = true
-			p.report(it.at, ruleContradiction, "remove it, or constrain the type itself", "%q stands beside $ref, which is complete by itself", it.key)
-		}
-	}
+	s.done()
 	if schema.Ref == nil {
 		return nil
 	}
@@ -58,7 +53,7 @@ func (p *parser) readRef(s *section, ref *item, schema *Schema) *Schema {
 }
 
 func (p *parser) schemaType(s *section) (string, bool) {
-	it := s.need("type")
+	it := s.get("type")
 	if v, ok := p.text(it); ok && v == "object" && s.row.key("$ref") != nil {
 		p.badValue(it, "declare it under types and refer to it with {$ref: Name}", "%s is an object without a name", s.what)
 		s.ignore()
@@ -99,9 +94,6 @@ func (p *parser) readConstraints(s *section, schema *Schema) {
 			read(p, s.get(k.Name), schema)
 		}
 	}
-	if schema.Type == "array" {
-		s.require("items")
-	}
 	p.checkConstraints(s, schema)
 }
 
@@ -115,11 +107,6 @@ func (p *parser) skipConstraints(s *section) {
 
 // checkConstraints reports constraints that exclude each other.
 func (p *parser) checkConstraints(s *section, schema *Schema) {
-	for _, key := range []string{"format", "pattern", "minLength", "maxLength", "example"} {
-		if it := s.index[key]; it != nil && len(schema.Enum) > 0 {
-			p.report(it.at, ruleContradiction, "remove one of them", "%q stands beside enum, which lists all values already", key)
-		}
-	}
 	p.checkRange(s, "minLength", "maxLength", intsInOrder(schema.MinLength, schema.MaxLength))
 	p.checkRange(s, "minItems", "maxItems", intsInOrder(schema.MinItems, schema.MaxItems))
 	inOrder := schema.Minimum == nil || schema.Maximum == nil || !lessNumber(*schema.Maximum, *schema.Minimum, schema.Type)

@@ -117,12 +117,6 @@ func (s *section) require(key string) {
 	}
 }
 
-// need is get and require.
-func (s *section) need(key string) *item {
-	s.require(key)
-	return s.get(key)
-}
-
 // family takes the items whose keys belong to a family of keys, e.g. vN.
 func (s *section) family(key string) []*item {
 	row := s.row.key(key)
@@ -152,6 +146,7 @@ func (s *section) valid() []string {
 
 // done reports the keys that nobody asked for and the required ones that are absent.
 func (s *section) done() {
+	s.checkBonds()
 	misspelt := map[string]bool{}
 	for _, it := range s.items {
 		if s.taken[it.key] {

@@ -41,7 +41,9 @@ func (p *parser) readSetting(it *item) *Setting {
 	if schema, ok := p.settingSchema(s); ok {
 		set.Schema = schema
 		set.Default = p.readDefault(def, schema)
-		p.checkSettingExample(s, it, def, schema)
+		if def == nil {
+			p.checkExample(it, schema)
+		}
 	}
 	s.done()
 	return set
@@ -56,16 +58,6 @@ func (p *parser) settingSchema(s *section) (*Schema, bool) {
 	schema := &Schema{Type: t}
 	p.readConstraints(s, schema)
 	return schema, true
-}
-
-func (p *parser) checkSettingExample(s *section, it, def *item, schema *Schema) {
-	ex := s.index["example"]
-	switch {
-	case def == nil:
-		p.checkExample(it, schema)
-	case ex != nil && schema.Example != nil:
-		p.report(ex.at, ruleContradiction, "remove it, the default is the example", "%q stands beside default", ex.key)
-	}
 }
 
 func (p *parser) readDefault(it *item, schema *Schema) *string {

@@ -61,9 +61,6 @@ func (r *workflowReader) readStep(it *item, step *Step) {
 	step.Timeout, _ = r.duration(s.get("timeout"))
 	if undo != nil {
 		r.claim(scopeMethod, "Undo"+GoName(step.Name), "the undo of step "+step.Name, undo.at)
-		if send == nil {
-			r.report(undo.at, ruleContradiction, "remove it, or let the step send a command", "step %q undoes nothing: it only waits", step.Name)
-		}
 	}
 	r.checkAnswers(s.index["success"], step, step.Success)
 	r.checkAnswers(failure, step, step.Failure)
