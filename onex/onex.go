@@ -131,9 +131,10 @@ func Handle[T any](decode func([]byte) (T, error), f func(context.Context, Input
 }
 
 // Reduce adapts a typed handler of a reducer: it gets the state of the input's key (the zero value
-// for a new key) and returns the next one.
+// for a new key) and returns the next one. The guards decide which transition the input takes; an
+// input that takes none is refused with a *GuardError.
 func Reduce[T any, S Payload](decode func([]byte) (T, error), decodeState func([]byte) (S, error),
-	f func(context.Context, Input[T], S, *Emissions) (S, error),
+	f func(context.Context, Input[T], S, *Emissions) (S, error), guards ...Guard[T, S],
 ) engine.Handler {
 	return func(ctx context.Context, c engine.Call) engine.Outcome {
 		in, err := input(decode, c)
@@ -146,9 +147,16 @@ func Reduce[T any, S Payload](decode func([]byte) (T, error), decodeState func([
 				return engine.Outcome{Err: &InvalidStateError{Key: c.Event.PartitionKey, Err: err}}
 			}
 		}
+		taken, err := choose(c, in, state, guards)
+		if err != nil {
+			return engine.Outcome{Err: err}
+		}
+		in.To = taken.To
 		var out Emissions
 		next, err := f(ctx, in, state, &out)
-		return outcome(&out, next, err)
+		o := outcome(&out, next, err)
+		o.Choice = taken.ID
+		return o
 	}
 }
 

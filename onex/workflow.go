@@ -17,7 +17,8 @@ type Workflow struct {
 	Failed    event.Ref
 }
 
-// Step sends a command and waits for an answer; without Send it only waits.
+// Step sends a command and waits for an answer; without Send it only waits, for an answer or for Delay
+// to pass.
 type Step struct {
 	Name    string
 	After   []string
@@ -26,6 +27,7 @@ type Step struct {
 	Failure []event.Ref
 	Undo    event.Ref     // zero: nothing to compensate
 	Timeout time.Duration // 0: waits without bound
+	Delay   time.Duration // the step succeeds once it has passed; 0: the step waits for an answer
 }
 
 // Builders builds the messages of a workflow. Each function gets the JSON object

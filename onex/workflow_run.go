@@ -47,7 +47,11 @@ const (
 	stepUndone    = "undone" // its compensation was sent
 )
 
-const timeoutPrefix = "timeout:"
+// What the timers of a step are called.
+const (
+	timeoutPrefix = "timeout:"
+	delayPrefix   = "delay:"
+)
 
 // instance is the stored state of a workflow's instance.
 type instance struct {
@@ -74,7 +78,7 @@ func (in *interpreter) handle(ctx context.Context, c engine.Call) engine.Outcome
 	var err error
 	switch {
 	case c.Timer != "":
-		err = r.load(r.timeout)
+		err = r.load(r.fired)
 	case c.Event.Type == in.wf.Start:
 		err = r.start()
 	default:
@@ -155,8 +159,14 @@ func (i *instance) view() ([]byte, error) {
 func (r *run) timers() []engine.Timer {
 	var timers []engine.Timer
 	for _, s := range r.wf.Steps {
-		if r.instance.Status == running && r.instance.Steps[s.Name] == stepSent && s.Timeout > 0 {
+		if r.instance.Status != running || r.instance.Steps[s.Name] != stepSent {
+			continue
+		}
+		if s.Timeout > 0 {
 			timers = append(timers, engine.Timer{Name: timeoutPrefix + s.Name, After: s.Timeout})
+		}
+		if s.Delay > 0 {
+			timers = append(timers, engine.Timer{Name: delayPrefix + s.Name, After: s.Delay})
 		}
 	}
 	return timers
@@ -281,15 +291,21 @@ func (r *run) late(s Step, success bool) {
 	}
 }
 
-// timeout fails the instance if the timer's step still waits.
-func (r *run) timeout() error {
-	name, _ := strings.CutPrefix(r.call.Timer, timeoutPrefix)
+// fired applies a timer if its step still waits: a delay has passed, or no answer came.
+func (r *run) fired() error {
+	kind, name, _ := strings.Cut(r.call.Timer, ":")
 	k := r.wf.step(name)
 	if k < 0 || r.instance.Status != running || r.instance.Steps[name] != stepSent {
 		r.instance = nil
 		return nil
 	}
-	r.fail(fmt.Sprintf("step %s: no answer within %s", name, r.wf.Steps[k].Timeout))
+	s := r.wf.Steps[k]
+	if kind+":" == delayPrefix {
+		r.succeed(s)
+		r.advance()
+		return nil
+	}
+	r.fail(fmt.Sprintf("step %s: no answer within %s", name, s.Timeout))
 	return nil
 }
 

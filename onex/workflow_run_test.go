@@ -71,7 +71,12 @@ type play struct {
 
 func newPlay(t *testing.T) *play {
 	t.Helper()
-	wf, b := shop()
+	return playOf(t, shop)
+}
+
+func playOf(t *testing.T, workflow func() (*Workflow, Builders)) *play {
+	t.Helper()
+	wf, b := workflow()
 	decoders := map[event.Ref]func([]byte) error{wf.Start: anyJSON}
 	for _, s := range wf.Steps {
 		for _, r := range slices.Concat(s.Success, s.Failure) {
@@ -100,7 +105,10 @@ func (p *play) send(what string) engine.Outcome {
 	p.t.Helper()
 	c := engine.Call{State: p.state, Attempt: 1}
 	if name, ok := strings.CutPrefix(what, "timer:"); ok {
-		c.Timer = "timeout:" + name
+		c.Timer = timeoutPrefix + name
+		if slices.Contains(p.timers, delayPrefix+name) {
+			c.Timer = delayPrefix + name
+		}
 		c.Event = event.Envelope{ID: "timer", PartitionKey: "k", Type: wref("flow/start.v1")}
 	} else {
 		c.Event = event.NewRoot("onex://test", wref(what), "k", []byte(`"`+what+`"`), time.Unix(0, 0))

@@ -183,10 +183,11 @@ type Decision struct {
 	Verdict Verdict
 	Call    Call // for Handle
 
-	fault *fault
-	emits []event.Ref
-	next  time.Time // for Wait
-	halt  bool      // what a final failure does to the key
+	fault       *fault
+	emits       []event.Ref  // what the input may emit, unless that depends on its transition
+	transitions []Transition // by ID of the call's choices
+	next        time.Time    // for Wait
+	halt        bool         // what a final failure does to the key, unless that depends on its transition
 }
 
 // Admit decides what to do with an item, given what the store knows about it.
@@ -214,8 +215,14 @@ func (c *Core) Admit(it Item, v View, now time.Time) Decision {
 // move applies the machine: the transition to take, a wait for one, or a refusal.
 func (c *Core) move(it Item, v View, now time.Time, d Decision) Decision {
 	state := c.machine.state(v.State)
-	if t, ok := c.machine.transition(it.Event.Type, state); ok {
-		d.Call.From, d.Call.To, d.emits, d.halt = state, t.To, t.Emits, t.HaltKey
+	if d.transitions = c.machine.from(state, it.Event.Type); len(d.transitions) > 0 {
+		d.Call.From = state
+		if t := d.transitions[0]; t.Guard == "" {
+			d.Call.To = t.To
+		}
+		for i, t := range d.transitions {
+			d.Call.Choices = append(d.Call.Choices, Choice{ID: i + 1, Guard: t.Guard, To: t.To})
+		}
 		return d
 	}
 	wait := c.machine.early(it.Event.Type, state)
@@ -267,13 +274,32 @@ func (c *Core) Settle(it Item, v View, d Decision, out Outcome, now time.Time) C
 		return c.bury(it, d.fault, it.Attempt-1, now)
 	case Handle:
 	}
+	to, err := d.taken(out.Choice)
 	if out.Err == nil {
-		out.Err = c.checkEmissions(d.emits, out.Emissions)
+		out.Err = err
+	}
+	if out.Err == nil {
+		out.Err = c.checkEmissions(to.Emits, out.Emissions)
 	}
 	if out.Err != nil {
-		return c.fail(it, d.halt, out.Err, now)
+		return c.fail(it, to.HaltKey, out.Err, now)
 	}
-	return c.succeed(it, v, d, out, now)
+	return c.succeed(it, v, to, out, now)
+}
+
+// taken returns the transition a handler chose; of a node without a machine, one that does what the
+// input declares. A handler that failed before it chose halts its key if any of the choices would.
+func (d Decision) taken(choice int) (Transition, error) {
+	switch {
+	case len(d.transitions) == 0:
+		return Transition{Emits: d.emits, HaltKey: d.halt}, nil
+	case choice == 0 && d.transitions[0].Guard == "":
+		return d.transitions[0], nil
+	case choice < 1 || choice > len(d.transitions):
+		halt := slices.ContainsFunc(d.transitions, func(t Transition) bool { return t.HaltKey })
+		return Transition{HaltKey: halt}, Permanent(fmt.Errorf("handler chose transition %d of %d", choice, len(d.transitions)))
+	}
+	return d.transitions[choice-1], nil
 }
 
 func (c *Core) checkEmissions(declared []event.Ref, emissions []Emission) error {
@@ -294,10 +320,10 @@ func (c *Core) checkEmissions(declared []event.Ref, emissions []Emission) error 
 	return nil
 }
 
-func (c *Core) succeed(it Item, v View, d Decision, out Outcome, now time.Time) Commit {
+func (c *Core) succeed(it Item, v View, to Transition, out Outcome, now time.Time) Commit {
 	commit := Commit{Item: it, Result: Handled, Inbox: it.Timer == nil}
 	if out.State != nil || c.machine != nil {
-		commit.State = &StateWrite{Key: it.StateKey, Expect: v.State.Version, Machine: d.Call.To, Data: out.State}
+		commit.State = &StateWrite{Key: it.StateKey, Expect: v.State.Version, Machine: to.To, Data: out.State}
 		commit.Timers = timers(it.Event, out.Timers, now)
 	}
 	for i, em := range out.Emissions {

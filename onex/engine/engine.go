@@ -32,17 +32,30 @@ type Call struct {
 	Event          event.Envelope
 	IdempotencyKey string // stable over every attempt and redelivery of this input
 	Attempt        int    // 1 for the first
-	From, To       string // states of the machine (reducer); "" elsewhere
+	From, To       string // states of the machine (reducer), To only if no guard decides it; "" elsewhere
 	State          []byte // JSON state of the key (reducer, orchestrator); nil for a new key
 	Timer          string // name of the timer that fired (orchestrator); "" for an event
 	Rest           []Call // the calls of a batch after its first; empty elsewhere
+
+	// Choices are the transitions the input may take from From, in the order in which their guards
+	// are asked (reducer). The first whose guard holds is taken.
+	Choices []Choice
 }
 
-// Outcome is what a handler returns. If Err is set, nothing but Rest counts besides it.
+// Choice is a transition an input may take if its guard holds.
+type Choice struct {
+	ID    int    // from 1
+	Guard string // "": none
+	To    string
+}
+
+// Outcome is what a handler returns. If Err is set, nothing but Choice and Rest counts
+// besides it.
 type Outcome struct {
 	Emissions []Emission
 	State     []byte  // new JSON state of the key (reducer, orchestrator)
 	Timers    []Timer // all timers of the key from now on (orchestrator)
+	Choice    int     // ID of the choice that was taken (reducer); 0: the first, if it has no guard
 	Err       error
 
 	// Rest holds an outcome for each of Call.Rest. If it does not, the batch failed as a whole with Err.
@@ -104,6 +117,7 @@ type Machine struct {
 type Transition struct {
 	Input event.Ref
 	From  []string
+	Guard string // asked before the transition is taken; "": none
 	To    string
 	Emits []event.Ref
 	Early time.Duration // how long an input that comes too early is parked; 0: not at all

@@ -54,14 +54,20 @@ func (m *machine) state(s Stored) string {
 	return s.Machine
 }
 
-// transition returns the transition an input takes from a state.
-func (m *machine) transition(input event.Ref, state string) (Transition, bool) {
+// from returns the transitions an input may take from a state: all with a guard up to the first
+// without one.
+func (m *machine) from(state string, input event.Ref) []Transition {
+	var list []Transition
 	for _, t := range m.transitions[input] {
-		if slices.Contains(t.From, state) {
-			return t, true
+		if !slices.Contains(t.From, state) {
+			continue
+		}
+		list = append(list, t)
+		if t.Guard == "" {
+			break
 		}
 	}
-	return Transition{}, false
+	return list
 }
 
 // early returns how long an input may wait for a transition that is reachable from state.

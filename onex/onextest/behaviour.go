@@ -8,6 +8,7 @@
 package onextest
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"testing"
@@ -34,7 +35,10 @@ func Behaviour(t *testing.T, c Case) {
 	}
 	for _, s := range list {
 		t.Run(s.name, func(t *testing.T) {
-			if err := s.run(); err != nil {
+			switch err := s.run(); {
+			case errors.Is(err, errUnreached):
+				t.Skip(err)
+			case err != nil:
 				t.Error(err)
 			}
 		})
@@ -86,26 +90,33 @@ func (c Case) complete() error {
 	return nil
 }
 
+// with runs f on a bench of its own after prepare.
+func (c Case) with(prepare, f func(*bench) error) func() error {
+	return func() error {
+		b, err := c.bench()
+		if err != nil {
+			return err
+		}
+		if err := prepare(b); err != nil {
+			return err
+		}
+		return f(b)
+	}
+}
+
 // nothing is the preparation of a scenario that needs none.
 func nothing(*bench) error { return nil }
 
 // inputScenarios tries a valid input after prepare.
 func (c Case) inputScenarios(name string, in event.Ref, prepare func(*bench) error) []scenario {
 	with := func(f func(b *bench, r record) error) func() error {
-		return func() error {
-			b, err := c.bench()
-			if err != nil {
-				return err
-			}
-			if err := prepare(b); err != nil {
-				return err
-			}
+		return c.with(prepare, func(b *bench) error {
 			r, err := b.example(in)
 			if err != nil {
 				return err
 			}
 			return f(b, r)
-		}
+		})
 	}
 	return []scenario{
 		{name + "/valid", with(func(b *bench, r record) error { return b.handle(r) })},

@@ -46,7 +46,7 @@ func faulty(t *testing.T, c Case) string {
 	}
 	var said []string
 	for _, s := range list {
-		if err := s.run(); err != nil {
+		if err := s.run(); err != nil && !errors.Is(err, errUnreached) {
 			said = append(said, s.name+": "+err.Error())
 		}
 	}

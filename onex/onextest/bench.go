@@ -26,6 +26,9 @@ type bench struct {
 	timers map[string]engine.TimerWrite // by name
 	offset int64
 	calls  int
+
+	forced *engine.Transition // is taken whatever the guards say; nil: they decide
+	taken  *engine.Choice     // by the last call; nil if it does not say, because it panicked
 }
 
 func (c Case) bench() (*bench, error) {
@@ -164,6 +167,7 @@ func (b *bench) settle(it engine.Item) (delivered, error) {
 	d := b.core.Admit(it, view, b.now)
 	var out engine.Outcome
 	if d.Verdict == engine.Handle {
+		b.force(&d.Call)
 		var err error
 		if out, err = b.call(it.Input.Type, d.Call); err != nil {
 			return delivered{}, err
@@ -177,6 +181,20 @@ func (b *bench) settle(it engine.Item) (delivered, error) {
 }
 
 func inboxKey(it engine.Item) string { return it.Input.Type.String() + " " + it.IdempotencyKey }
+
+// force leaves a call the choice of the forced transition, without its guard.
+func (b *bench) force(c *engine.Call) {
+	if b.forced == nil {
+		return
+	}
+	for _, choice := range c.Choices {
+		if choice.Guard == b.forced.Guard && choice.To == b.forced.To {
+			choice.Guard = ""
+			c.Choices = []engine.Choice{choice}
+			return
+		}
+	}
+}
 
 // commit remembers what a store would.
 func (b *bench) commit(c engine.Commit) (delivered, error) {
@@ -211,6 +229,7 @@ func (b *bench) commit(c engine.Commit) (delivered, error) {
 func (b *bench) call(in event.Ref, c engine.Call) (engine.Outcome, error) {
 	b.calls++
 	first, err := b.guarded(in, c)
+	b.note(first, c)
 	if err != nil {
 		return first, err
 	}
@@ -224,6 +243,20 @@ func (b *bench) call(in event.Ref, c engine.Call) (engine.Outcome, error) {
 	return first, nil
 }
 
+// note remembers which transition a call took; none if its guards refused.
+func (b *bench) note(out engine.Outcome, c engine.Call) {
+	b.taken = nil
+	if _, refused := errors.AsType[*onex.GuardError](out.Err); refused {
+		b.taken = &engine.Choice{}
+		return
+	}
+	for _, choice := range c.Choices {
+		if choice.ID == out.Choice {
+			b.taken = &choice
+		}
+	}
+}
+
 // guarded calls the handler once; an error or panic of a valid input is a breach.
 func (b *bench) guarded(in event.Ref, c engine.Call) (out engine.Outcome, err error) {
 	defer func() {
@@ -234,6 +267,9 @@ func (b *bench) guarded(in event.Ref, c engine.Call) (out engine.Outcome, err er
 	c.State, c.Event.Data = bytes.Clone(c.State), bytes.Clone(c.Event.Data)
 	out = b.c.Routes[in](context.Background(), c)
 	if _, ok := errors.AsType[*onex.InvalidInputError](out.Err); ok {
+		return out, nil
+	}
+	if _, ok := errors.AsType[*onex.GuardError](out.Err); ok {
 		return out, nil
 	}
 	if invalid(out.Err) {
@@ -253,7 +289,10 @@ func invalid(err error) bool {
 
 // fingerprint returns all of an outcome that is committed.
 func fingerprint(o engine.Outcome) []byte {
-	b := fmt.Appendf(nil, "state %s timers %v", o.State, o.Timers)
+	b := fmt.Appendf(nil, "state %s timers %v transition %d", o.State, o.Timers, o.Choice)
+	if refused, ok := errors.AsType[*onex.GuardError](o.Err); ok {
+		return fmt.Append(b, " ", refused)
+	}
 	for _, e := range o.Emissions {
 		b = fmt.Appendf(b, "\n%s key %q %s", e.Type, e.Key, e.Data)
 		if e.Position != nil {

@@ -1,6 +1,8 @@
 package onextest
 
 import (
+	"cmp"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -15,25 +17,86 @@ func (c Case) machineScenarios() []scenario {
 	m := c.Node.Machine
 	for _, t := range m.Transitions {
 		for _, from := range t.From {
-			name := fmt.Sprintf("%s/%s", t.Input, from)
-			prepare := func(b *bench) error { return b.walk(from) }
-			list = append(list, c.inputScenarios(name, t.Input, prepare)...)
-			list = append(list, scenario{name + "/state", func() error { return c.arrives(t, from) }})
+			list = append(list, c.transitionScenarios(t, from)...)
 		}
 	}
 	for _, in := range c.Node.Inputs {
 		for _, state := range states(m) {
-			if !takes(m, in.Type, state) {
-				name := fmt.Sprintf("%s/%s/refused", in.Type, state)
-				list = append(list, scenario{name, func() error { return c.refuses(in.Type, state) }})
+			name := fmt.Sprintf("%s/%s/", in.Type, state)
+			switch {
+			case !takes(m, in.Type, state):
+				list = append(list, scenario{name + "refused", func() error { return c.refuses(in.Type, state) }})
+			case guarded(m, in.Type, state):
+				list = append(list, scenario{name + "asked", func() error { return c.asked(in.Type, state) }})
 			}
 		}
 	}
 	return list
 }
 
-// arrives demands that a transition ends in its state.
-func (c Case) arrives(t engine.Transition, from string) error {
+// transitionScenarios tries a transition from one of its states. Where guards decide, each transition
+// is tried as if they wanted it.
+func (c Case) transitionScenarios(t engine.Transition, from string) []scenario {
+	name := fmt.Sprintf("%s/%s", t.Input, from)
+	prepare := func(b *bench) error { return b.walk(from) }
+	arrives := func(b *bench) error { return b.arrives(t) }
+	if !guarded(c.Node.Machine, t.Input, from) {
+		return append(c.inputScenarios(name, t.Input, prepare), scenario{name + "/state", c.with(prepare, arrives)})
+	}
+	name += "/" + cmp.Or(t.Guard, "otherwise")
+	take := func(b *bench) error {
+		err := b.walk(from)
+		b.forced = &t
+		return err
+	}
+	list := append(c.inputScenarios(name, t.Input, take), scenario{name + "/state", c.with(take, arrives)})
+	for i := range list {
+		list[i].run = c.excused(list[i].run, t, from)
+	}
+	return list
+}
+
+// guarded tells whether guards decide what an input does in a state.
+func guarded(m *engine.Machine, in event.Ref, state string) bool {
+	return slices.ContainsFunc(m.Transitions, func(t engine.Transition) bool {
+		return t.Input == in && t.Guard != "" && slices.Contains(t.From, state)
+	})
+}
+
+// errUnreached says that the examples do not lead there: the node's own tests must.
+var errUnreached = errors.New("the guards refuse the minimal examples here; try it in the node's own tests")
+
+// excused runs a scenario of a transition whose guard was not asked. If it would have refused the
+// example, the handler owes nothing.
+func (c Case) excused(run func() error, t engine.Transition, from string) func() error {
+	return func() error {
+		err := run()
+		if err == nil || c.holds(t, from) {
+			return err
+		}
+		return errUnreached
+	}
+}
+
+// holds tells whether the example of a transition's input takes it from a state by itself.
+func (c Case) holds(t engine.Transition, from string) bool {
+	b, err := c.bench()
+	if err != nil || b.walk(from) != nil {
+		return false
+	}
+	r, err := b.example(t.Input)
+	if err != nil {
+		return false
+	}
+	_, _ = b.deliver(r) // only which transition was taken matters
+	return b.taken == nil || b.taken.Guard == t.Guard && b.taken.To == t.To
+}
+
+// asked lets the guards decide: one of the transitions is taken, or the input is refused.
+func (c Case) asked(in event.Ref, from string) error {
+	open := slices.ContainsFunc(c.Node.Machine.Transitions, func(t engine.Transition) bool {
+		return t.Input == in && t.Guard == "" && slices.Contains(t.From, from)
+	})
 	b, err := c.bench()
 	if err != nil {
 		return err
@@ -41,6 +104,18 @@ func (c Case) arrives(t engine.Transition, from string) error {
 	if err := b.walk(from); err != nil {
 		return err
 	}
+	r, err := b.example(in)
+	if err != nil {
+		return err
+	}
+	return b.expect(r, "a transition or a refusal by its guards", func(d delivered) bool {
+		refused := d.result == engine.DeadLettered && d.class == engine.IllegalTransition
+		return d.result == engine.Handled || refused && !open
+	})
+}
+
+// arrives demands that a transition ends in its state.
+func (b *bench) arrives(t engine.Transition) error {
 	r, err := b.example(t.Input)
 	if err != nil {
 		return err
@@ -74,28 +149,33 @@ func (b *bench) walk(state string) error {
 	if !ok {
 		return fmt.Errorf("state %s cannot be reached", state)
 	}
-	for _, in := range way {
-		r, err := b.example(in)
+	for _, t := range way {
+		b.forced = &t
+		r, err := b.example(t.Input)
 		if err == nil {
 			err = b.handle(r)
 		}
-		if err != nil {
+		b.forced = nil
+		switch {
+		case err != nil && slices.ContainsFunc(t.From, func(from string) bool { return guarded(b.c.Node.Machine, t.Input, from) }):
+			return errUnreached
+		case err != nil:
 			return fmt.Errorf("on the way to state %s: %w", state, err)
 		}
 	}
 	return nil
 }
 
-// route returns the inputs that lead from the initial state to state.
-func route(m *engine.Machine, state string) ([]event.Ref, bool) {
-	ways := map[string][]event.Ref{m.Initial: nil}
+// route returns the transitions that lead from the initial state to state.
+func route(m *engine.Machine, state string) ([]engine.Transition, bool) {
+	ways := map[string][]engine.Transition{m.Initial: nil}
 	for todo := []string{m.Initial}; len(todo) > 0; todo = todo[1:] {
 		at := todo[0]
 		for _, t := range m.Transitions {
 			if _, seen := ways[t.To]; seen || !slices.Contains(t.From, at) {
 				continue
 			}
-			ways[t.To] = append(slices.Clone(ways[at]), t.Input)
+			ways[t.To] = append(slices.Clone(ways[at]), t)
 			todo = append(todo, t.To)
 		}
 	}

@@ -151,11 +151,19 @@ func (b *bench) run(stop string) ([]event.Envelope, error) {
 		if s.Name == stop {
 			return d.sent, nil
 		}
-		if d, err = b.answer(s, s.Success[0]); err != nil {
+		if d, err = b.succeed(s); err != nil {
 			return nil, err
 		}
 	}
 	return d.sent, nil
+}
+
+// succeed lets a step succeed: its delay passes, or its first answer comes.
+func (b *bench) succeed(s onex.Step) (delivered, error) {
+	if s.Delay > 0 {
+		return b.fire(s)
+	}
+	return b.answer(s, s.Success[0])
 }
 
 // answer delivers an answer to a step, as the receiver of its command would send it.
