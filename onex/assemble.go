@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/omninode-ai/omninode/internal/delivery"
 	"github.com/omninode-ai/omninode/internal/vault"
 	"github.com/omninode-ai/omninode/onex/config"
 	"github.com/omninode-ai/omninode/onex/engine"
@@ -83,6 +84,10 @@ func (p *process) member(ctx context.Context, n Node, sources []config.Source) (
 	}
 	m := newMember(p, n, core, wiring, database)
 	m.flags = flags
+	if m.scheduler, err = delivery.NewScheduler(n.Name, n.Schedules, m.log); err != nil {
+		return nil, &Error{Code: CodeNode, Err: err}
+	}
+	m.scheduler.Ticked = m.observer.ticked
 	return m, nil
 }
 

@@ -25,6 +25,7 @@ func (m *member) deliver(ctx, work context.Context) error {
 	p.Store = m.store
 	d := delivery.NewDispatcher(p, m.node.Workflow != nil)
 	relay := delivery.NewRelay(m.store, m.kafka.Produce, m.log)
+	relay.Scheduler = m.scheduler
 	p.Committed = func(c engine.Commit) {
 		d.Committed(c)
 		if len(c.Outbox) > 0 {

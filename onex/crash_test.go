@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"os/exec"
+	"strings"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -19,7 +20,11 @@ import (
 
 // childMain is the node process that the crash test kills.
 func childMain() {
-	onex.Main(victim(onex.Kind(os.Getenv("ONEX_TEST_CHILD")), os.Getenv("ONEX_TEST_NODE")))
+	name := os.Getenv("ONEX_TEST_NODE")
+	if strings.HasPrefix(name, "patient") {
+		onex.Main(patient(name))
+	}
+	onex.Main(victim(onex.Kind(os.Getenv("ONEX_TEST_CHILD")), name))
 }
 
 // victim describes the node of a kind that is killed. An orchestrator's worker is named after it.

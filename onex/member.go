@@ -33,6 +33,8 @@ type member struct {
 	log      *slog.Logger
 	observer observer
 	store    *postgres.Store
+
+	scheduler *delivery.Scheduler
 }
 
 func newMember(p *process, n Node, core *engine.Core, wiring Wiring, database config.Secret) *member {

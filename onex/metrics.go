@@ -22,6 +22,7 @@ type metrics struct {
 	duplicates, parked, conflicts *prometheus.CounterVec
 	lag, outboxDepth, parkedDepth *prometheus.GaugeVec
 	checks, flags, breaker        *prometheus.GaugeVec
+	ticks, missed                 *prometheus.CounterVec
 	seconds                       *prometheus.HistogramVec
 }
 
@@ -43,6 +44,8 @@ func newMetrics() *metrics {
 	m.duplicates = counter("duplicates_total", "Inputs skipped because they were handled before.", "input")
 	m.parked = counter("parked_total", "Inputs put aside for later.", "input", "reason")
 	m.conflicts = counter("conflicts_total", "Commits that were computed again because the store had changed.")
+	m.ticks = counter("schedule_ticks_total", "Ticks of a schedule that were sent.", "schedule")
+	m.missed = counter("schedule_missed_total", "Ticks of a schedule that passed while no process ran.", "schedule")
 	m.lag = gauge("lag_records", "Records of a partition that were not fetched yet.", "topic", "partition")
 	m.outboxDepth = gauge("outbox_depth", "Records that wait in the outbox.")
 	m.parkedDepth = gauge("parked_depth", "Records that are parked.")
@@ -104,6 +107,11 @@ func (o observer) Conflict() { o.conflicts.WithLabelValues(o.node).Inc() }
 // Breaker implements delivery.Observer.
 func (o observer) Breaker(input event.Ref, s delivery.BreakerState) {
 	o.breaker.WithLabelValues(o.node, input.String()).Set(float64(s))
+}
+
+func (o observer) ticked(schedule string, missed int) {
+	o.ticks.WithLabelValues(o.node, schedule).Inc()
+	o.missed.WithLabelValues(o.node, schedule).Add(float64(missed))
 }
 
 func (o observer) delivered(topic string, partition int32, lag int64) {

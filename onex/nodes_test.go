@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -127,6 +128,12 @@ func flow(name, worker string, timeout time.Duration) onex.Node {
 		{Name: "first", Send: ask, Success: []event.Ref{answer}},
 		{Name: "second", After: []string{"first"}, Send: ask, Success: []event.Ref{answer}, Timeout: timeout},
 	}}
+	return orchestrator(name, wf)
+}
+
+// orchestrator describes a node that runs a workflow whose messages all carry the start's number and,
+// once it failed, the reason. Commands go out under another key than the instance's.
+func orchestrator(name string, wf *onex.Workflow) onex.Node {
 	build := func(_ context.Context, instance []byte) (string, onex.Payload, error) {
 		var view struct {
 			Key    string `json:"key"`
@@ -136,20 +143,37 @@ func flow(name, worker string, timeout time.Duration) onex.Node {
 		err := json.Unmarshal(instance, &view)
 		return "worker-" + view.Key, number{N: view.Start.N, ID: view.Reason}, err
 	}
-	b := onex.Builders{Send: map[string]onex.Build{"first": build, "second": build}, Completed: build, Failed: build}
+	b := onex.Builders{Send: map[string]onex.Build{}, Undo: map[string]onex.Build{}, Completed: build, Failed: build}
 	check := func(data []byte) error { _, err := decodeNumber(data); return err }
-	sends := []event.Ref{ask, done, failed}
-	return onex.Node{
+	node := onex.Node{
 		Name: name, Version: "1.0.0", Kind: onex.Orchestrator, Workflow: wf,
-		Inputs: []engine.Input{
-			{Type: start, Class: event.Command, Emits: sends},
-			{Type: answer, Class: event.Event, Emits: sends},
-		},
-		Outputs: []onex.Output{{Type: ask, Class: event.Command}, {Type: done, Class: event.Event}, {Type: failed, Class: event.Event}},
-		Build: func(context.Context, *config.Values) (onex.Wiring, error) {
-			return onex.Wiring{Routes: onex.Orchestrate(wf, b, map[event.Ref]func([]byte) error{start: check, answer: check})}, nil
-		},
+		Inputs:  []engine.Input{{Type: wf.Start, Class: event.Command}},
+		Outputs: []onex.Output{{Type: wf.Completed, Class: event.Event}, {Type: wf.Failed, Class: event.Event}},
 	}
+	decoders := map[event.Ref]func([]byte) error{wf.Start: check}
+	for _, s := range wf.Steps {
+		b.Send[s.Name], b.Undo[s.Name] = build, build
+		for _, sent := range []event.Ref{s.Send, s.Undo} {
+			if out := (onex.Output{Type: sent, Class: event.Command}); !sent.IsZero() && !slices.Contains(node.Outputs, out) {
+				node.Outputs = append(node.Outputs, out)
+			}
+		}
+		for _, answer := range slices.Concat(s.Success, s.Failure) {
+			if decoders[answer] == nil {
+				decoders[answer] = check
+				node.Inputs = append(node.Inputs, engine.Input{Type: answer, Class: event.Event})
+			}
+		}
+	}
+	for i := range node.Inputs {
+		for _, out := range node.Outputs {
+			node.Inputs[i].Emits = append(node.Inputs[i].Emits, out.Type)
+		}
+	}
+	node.Build = func(context.Context, *config.Values) (onex.Wiring, error) {
+		return onex.Wiring{Routes: onex.Orchestrate(wf, b, decoders)}, nil
+	}
+	return node
 }
 
 // TestOrchestrator: two steps send the same command under another key than the instance's; their

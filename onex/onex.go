@@ -14,6 +14,7 @@ import (
 	"github.com/omninode-ai/omninode/onex/config"
 	"github.com/omninode-ai/omninode/onex/engine"
 	"github.com/omninode-ai/omninode/onex/event"
+	"github.com/omninode-ai/omninode/onex/schedule"
 )
 
 // Kind says what a node may do and which delivery guarantee it gets.
@@ -43,6 +44,7 @@ type Node struct {
 	Flags          []config.FlagSetting
 	Machine        *engine.Machine // reducer
 	Workflow       *Workflow       // orchestrator
+	Schedules      []schedule.Schedule
 
 	// Build wires the handlers once the settings are resolved.
 	Build func(ctx context.Context, values *config.Values) (Wiring, error)

@@ -21,6 +21,8 @@ type Relay struct {
 	// Produce sends records and reports an error for each that the broker does not have.
 	Produce func(ctx context.Context, records []engine.Outgoing) []error
 	Log     *slog.Logger
+	// Scheduler puts into the outbox what is due; nil is nothing.
+	Scheduler *Scheduler
 
 	wake    chan struct{}
 	leading atomic.Bool
@@ -85,8 +87,13 @@ func (r *Relay) endStandby(ctx context.Context, cancel context.CancelFunc, stop 
 // relay works until the outbox is empty after stop was closed.
 func (r *Relay) relay(ctx context.Context, q engine.Queue, stop <-chan struct{}) error {
 	held := map[aggregate]bool{}
+	r.Scheduler.begin()
 	for try := 0; ; {
 		stopping := closed(stop)
+		idle, err := r.schedule(ctx, q, stopping)
+		if err != nil {
+			return err
+		}
 		refused, empty, err := r.round(ctx, q, held)
 		if err != nil {
 			return err
@@ -99,7 +106,7 @@ func (r *Relay) relay(ctx context.Context, q engine.Queue, stop <-chan struct{})
 		case empty && stopping:
 			return nil
 		case empty:
-			err = q.Wait(ctx, r.wake, relayPoll)
+			err = q.Wait(ctx, r.wake, idle)
 		default:
 			try = 0
 		}
@@ -107,6 +114,15 @@ func (r *Relay) relay(ctx context.Context, q engine.Queue, stop <-chan struct{})
 			return err
 		}
 	}
+}
+
+// schedule puts into the outbox what is due and returns how long nothing more is. A process that
+// stops leaves that to the next one in charge.
+func (r *Relay) schedule(ctx context.Context, q engine.Queue, stopping bool) (time.Duration, error) {
+	if stopping {
+		return relayPoll, nil
+	}
+	return r.Scheduler.tick(ctx, q, relayPoll)
 }
 
 // aggregate is what order is kept for.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"slices"
 	"sync"
 	"testing"
@@ -21,6 +22,8 @@ type shelf struct {
 	last    int64
 	refuses map[string]int // by key: how often
 	sent    []string
+	ticks   map[string]engine.Tick
+	gone    int           // how many ticks fail
 	busy    chan struct{} // another process leads until it is closed
 }
 
@@ -51,6 +54,30 @@ func (s *shelf) Delete(_ context.Context, ids []int64) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.queued = slices.DeleteFunc(s.queued, func(q engine.Queued) bool { return slices.Contains(ids, q.ID) })
+	return nil
+}
+
+func (s *shelf) Ticks(context.Context) (map[string]engine.Tick, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return maps.Clone(s.ticks), nil
+}
+
+func (s *shelf) Tick(_ context.Context, name string, last, next engine.Tick, send []engine.Outgoing) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.gone > 0 {
+		s.gone--
+		return errGone
+	}
+	if s.ticks[name] != last {
+		return engine.ErrConflict
+	}
+	s.ticks[name] = next
+	for _, out := range send {
+		s.last++
+		s.queued = append(s.queued, engine.Queued{ID: s.last, Record: out})
+	}
 	return nil
 }
 

@@ -43,7 +43,7 @@ func (s *Store) Lead(ctx context.Context, f func(ctx context.Context, q engine.Q
 	}
 	s.leading.Store(true)
 	defer s.leading.Store(false)
-	return f(ctx, &queue{conn})
+	return f(ctx, &queue{s, conn})
 }
 
 func sleep(ctx context.Context, d time.Duration) error {
@@ -58,7 +58,10 @@ func sleep(ctx context.Context, d time.Duration) error {
 }
 
 // queue implements engine.Queue.
-type queue struct{ conn *pgx.Conn }
+type queue struct {
+	store *Store
+	conn  *pgx.Conn
+}
 
 var _ engine.Queue = (*queue)(nil)
 

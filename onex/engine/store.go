@@ -66,9 +66,20 @@ type Queue interface {
 	Next(ctx context.Context, after int64, limit int) ([]Queued, error)
 	// Delete removes records that the broker has.
 	Delete(ctx context.Context, ids []int64) error
+	// Ticks returns the last tick of each schedule, by name.
+	Ticks(ctx context.Context) (map[string]Tick, error)
+	// Tick replaces the last tick of a schedule, the zero Tick being none, and adds records to the
+	// outbox, in one transaction. It is ErrConflict if the last tick is another.
+	Tick(ctx context.Context, name string, last, next Tick, send []Outgoing) error
 	// Wait returns when there may be something new: at a commit of any process, when wake is
 	// signalled, or after d.
 	Wait(ctx context.Context, wake <-chan struct{}, d time.Duration) error
+}
+
+// Tick is a moment at which a schedule sent its command, or at which it was first seen.
+type Tick struct {
+	Spec string    // the times it belongs to
+	At   time.Time // whole seconds
 }
 
 // Queued is a record of the outbox.

@@ -1,0 +1,181 @@
+package delivery
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/omninode-ai/omninode/onex/engine"
+	"github.com/omninode-ai/omninode/onex/event"
+	"github.com/omninode-ai/omninode/onex/schedule"
+)
+
+// nightly ticks at three, pulse every ten seconds.
+func nightly() schedule.Schedule {
+	return schedule.Schedule{Name: "nightly", Cron: "0 3 * * *", Send: ask(), Key: "id", Data: `{"n":1}`}
+}
+
+func pulse() schedule.Schedule {
+	return schedule.Schedule{Name: "pulse", Every: 10 * time.Second, Send: ask(), Key: "id", Data: `{}`}
+}
+
+// office is a relay with schedules on virtual time, which begins at midnight of 2000-01-01 UTC.
+type office struct {
+	t      *testing.T
+	shelf  *shelf
+	missed int
+	sent   []string // ids of the events that the broker got
+	end    func()
+}
+
+func open(t *testing.T, s *shelf, schedules ...schedule.Schedule) *office {
+	t.Helper()
+	o := &office{t: t, shelf: s}
+	r := NewRelay(s, func(_ context.Context, records []engine.Outgoing) []error {
+		for _, rec := range records {
+			o.note(rec)
+		}
+		return make([]error, len(records))
+	}, slog.New(slog.DiscardHandler))
+	var err error
+	if r.Scheduler, err = NewScheduler("shop", schedules, slog.New(slog.DiscardHandler)); err != nil {
+		t.Fatal(err)
+	}
+	r.Scheduler.Ticked = func(_ string, missed int) { o.missed += missed }
+	stop, done := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(done)
+		r.Run(t.Context(), stop)
+	}()
+	o.end = func() {
+		close(stop)
+		<-done
+	}
+	return o
+}
+
+// note remembers what the broker got: where from, what about and when.
+func (o *office) note(rec engine.Outgoing) {
+	e, err := event.Decode(rec.Headers, rec.Value)
+	if err != nil || rec.Topic != partition().Topic || rec.Key != e.PartitionKey || e.Source != "onex://shop" {
+		o.t.Errorf("sent %+v: %v", rec, err)
+	}
+	var data map[string]any
+	if err := json.Unmarshal(rec.Value, &data); err != nil || data["id"] != e.PartitionKey {
+		o.t.Errorf("payload %s: %v", rec.Value, err)
+	}
+	o.sent = append(o.sent, fmt.Sprintf("%s %s", e.Time.Format("02T15:04:05"), e.PartitionKey))
+}
+
+func (o *office) pass(d time.Duration) {
+	time.Sleep(d)
+	synctest.Wait()
+}
+
+func midnight() time.Time { return time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC) }
+
+func TestSchedule(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := &shelf{ticks: map[string]engine.Tick{}}
+		o := open(t, s, nightly(), pulse())
+		o.pass(25 * time.Second)
+		want(t, "sent", o.sent, []string{"01T00:00:10 pulse-2000-01-01T00:00:10Z", "01T00:00:20 pulse-2000-01-01T00:00:20Z"})
+		o.sent = nil
+		o.pass(3*time.Hour - 25*time.Second)
+		want(t, "sent until three", len(o.sent), 3*360-2+1)
+		want(t, "last", o.sent[len(o.sent)-2:], []string{"01T03:00:00 nightly-2000-01-01T03:00:00Z", "01T03:00:00 pulse-2000-01-01T03:00:00Z"})
+		want(t, "missed", o.missed, 0)
+		o.end()
+		o.pass(time.Minute)
+		want(t, "sent after the end", len(o.sent), 3*360-2+1)
+	})
+}
+
+// TestMissedTicks: of what was due while nothing ran only the latest is sent.
+func TestMissedTicks(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := &shelf{ticks: map[string]engine.Tick{
+			"nightly": {Spec: "cron 0 3 * * *", At: midnight().Add(-93 * time.Hour)},
+			"pulse":   {Spec: "every 10s", At: midnight().Add(-time.Minute)},
+		}}
+		time.Sleep(5 * time.Second)
+		o := open(t, s, nightly(), pulse())
+		o.pass(time.Second)
+		want(t, "sent", o.sent, []string{"31T03:00:00 nightly-1999-12-31T03:00:00Z", "01T00:00:00 pulse-2000-01-01T00:00:00Z"})
+		want(t, "missed", o.missed, 2+5)
+		o.end()
+	})
+}
+
+// TestScheduleBegins: a schedule that is new, or has new times, has missed nothing.
+func TestScheduleBegins(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := &shelf{ticks: map[string]engine.Tick{"pulse": {Spec: "every 1m0s", At: midnight().Add(-time.Hour)}}}
+		o := open(t, s, nightly(), pulse())
+		o.pass(9 * time.Second)
+		want(t, "sent", len(o.sent), 0)
+		want(t, "begun", s.ticks["pulse"], engine.Tick{Spec: "every 10s", At: midnight()})
+		o.pass(time.Second)
+		want(t, "sent", len(o.sent), 1)
+		want(t, "missed", o.missed, 0)
+		o.end()
+	})
+}
+
+// TestTicksOfTwoProcesses: who comes next goes on where the one before ended.
+func TestTicksOfTwoProcesses(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := &shelf{ticks: map[string]engine.Tick{}}
+		first := open(t, s, pulse())
+		first.pass(25 * time.Second)
+		first.end()
+		time.Sleep(10 * time.Second)
+		second := open(t, s, pulse())
+		second.pass(10 * time.Second)
+		second.end()
+		want(t, "sent", append(first.sent, second.sent...), []string{
+			"01T00:00:10 pulse-2000-01-01T00:00:10Z", "01T00:00:20 pulse-2000-01-01T00:00:20Z",
+			"01T00:00:30 pulse-2000-01-01T00:00:30Z", "01T00:00:40 pulse-2000-01-01T00:00:40Z",
+		})
+		want(t, "missed", second.missed, 0)
+	})
+}
+
+// TestTickThatFails: a tick the store does not take is tried again, and one that somebody else wrote
+// is not sent twice.
+func TestTickThatFails(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := &shelf{ticks: map[string]engine.Tick{}}
+		o := open(t, s, pulse())
+		o.pass(5 * time.Second)
+		s.mu.Lock()
+		s.gone = 3
+		s.mu.Unlock()
+		o.pass(10 * time.Second)
+		want(t, "sent", o.sent, []string{"01T00:00:10 pulse-2000-01-01T00:00:10Z"})
+		s.mu.Lock()
+		s.ticks["pulse"] = engine.Tick{Spec: "every 10s", At: midnight().Add(20 * time.Second)}
+		s.mu.Unlock()
+		o.pass(20 * time.Second)
+		want(t, "sent", o.sent[1:], []string{"01T00:00:30 pulse-2000-01-01T00:00:30Z"})
+		o.end()
+	})
+}
+
+func TestScheduleWithoutTicks(t *testing.T) {
+	t.Parallel()
+	for _, s := range []schedule.Schedule{{Name: "x"}, {Name: "x", Cron: "nonsense"}, {Name: "x", Every: time.Millisecond}} {
+		if _, err := NewScheduler("shop", []schedule.Schedule{s}, slog.New(slog.DiscardHandler)); err == nil {
+			t.Errorf("schedule %+v is accepted", s)
+		}
+	}
+}

@@ -1,0 +1,109 @@
+package onex_test
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/omninode-ai/omninode/internal/provision"
+	"github.com/omninode-ai/omninode/onex"
+	"github.com/omninode-ai/omninode/onex/engine"
+	"github.com/omninode-ai/omninode/onex/event"
+)
+
+// pause is long enough for a process to be killed in it and started again.
+const pause = 3 * time.Second
+
+// patient describes an orchestrator whose only step is a delay.
+func patient(name string) onex.Node {
+	return orchestrator(name, &onex.Workflow{
+		Start: ref(name, "start"), Completed: ref(name, "done"), Failed: ref(name, "failed"),
+		Steps: []onex.Step{{Name: "cool_off", Delay: pause}},
+	})
+}
+
+// TestDelayOutlivesItsProcess: a delay that began in a process which was killed ends in the next one,
+// no sooner than declared, and once.
+func TestDelayOutlivesItsProcess(t *testing.T) {
+	t.Parallel()
+	if testing.Short() {
+		t.Skip("kills a process and waits for a delay")
+	}
+	f := setup(t)
+	node := patient(f.name("patient"))
+	env := f.env([]onex.Node{node}, "a")
+	done := topicOf(event.Event, ref(node.Name, "done"))
+	f.topic(topicOf(event.Command, ref(node.Name, "start")), done)
+	cmd := f.child(node, env)
+	const instances = 5
+	for i := range instances {
+		f.produce(root(event.Command, ref(node.Name, "start"), fmt.Sprint("k", i), number{N: i}))
+	}
+	f.eventually("all delays have begun", func() error {
+		var timers int
+		query := fmt.Sprintf(`SELECT count(*) FROM %q.timer WHERE name = 'delay:cool_off'`, provision.Schema(node.Name))
+		if err := f.db.QueryRow(t.Context(), query).Scan(&timers); err != nil || timers != instances {
+			return fmt.Errorf("%d timers: %w", timers, err)
+		}
+		return nil
+	})
+	begun := time.Now()
+	cmd = f.killed(cmd, node, env)
+	ends := map[string]string{}
+	for _, rec := range f.collect(instances, done) {
+		if wait := rec.Timestamp.Sub(begun); len(ends) == 0 && wait < pause/2 {
+			t.Errorf("the first delay ended %s after the last began", wait)
+		}
+		ends[string(rec.Key)] = header(rec, "ce_id")
+	}
+	if len(ends) != instances {
+		t.Errorf("%d instances ended, want %d: %v", len(ends), instances, ends)
+	}
+	f.terminate(cmd)
+}
+
+// parent describes an orchestrator whose first step is the whole workflow of another one.
+func parent(name, child string) onex.Node {
+	return orchestrator(name, &onex.Workflow{
+		Start: ref(name, "start"), Completed: ref(name, "done"), Failed: ref(name, "failed"),
+		Steps: []onex.Step{
+			{Name: "sub", Send: ref(child, "start"), Success: []event.Ref{ref(child, "done")}, Failure: []event.Ref{ref(child, "failed")}},
+			{Name: "rest", After: []string{"sub"}, Delay: 10 * time.Millisecond},
+		},
+	})
+}
+
+// TestSubWorkflow: a workflow that another one starts as its step completes it or fails it, and
+// answers nobody else.
+func TestSubWorkflow(t *testing.T) {
+	t.Parallel()
+	f := setup(t)
+	outer, inner, hand := f.name("outer"), f.name("inner"), f.name("hand")
+	f.start("a", parent(outer, inner), flow(inner, hand, 2*time.Second), echo(onex.Effect, hand, engine.RetryPolicy{}, func(in onex.Input[number]) error {
+		if in.Data.N == 13 && in.Event.StepID == "second" {
+			return onex.Permanent(errors.New("refuses to answer"))
+		}
+		return nil
+	}))
+	f.produce(
+		root(event.Command, ref(outer, "start"), "good", number{N: 7}),
+		root(event.Command, ref(outer, "start"), "bad", number{N: 13}),
+		root(event.Command, ref(inner, "start"), "alone", number{N: 5}),
+	)
+	done := f.collect(1, topicOf(event.Event, ref(outer, "done")))[0]
+	if n, err := decodeNumber(done.Value); err != nil || n.N != 7 || header(done, "ce_workflowid") != "" {
+		t.Errorf("done %+v, workflow %q: %v", n, header(done, "ce_workflowid"), err)
+	}
+	failed := f.collect(1, topicOf(event.Event, ref(outer, "failed")))[0]
+	if n, err := decodeNumber(failed.Value); err != nil || n.N != 13 || n.ID != "step sub: "+ref(inner, "failed").String() {
+		t.Errorf("failed %+v: %v", n, err)
+	}
+	for _, rec := range f.collect(2, topicOf(event.Event, ref(inner, "done"))) {
+		n, err := decodeNumber(rec.Value)
+		at := header(rec, "ce_workflowid") + " " + header(rec, "ce_stepid")
+		if want := map[int]string{7: outer + ":good sub", 5: " "}[n.N]; err != nil || at != want {
+			t.Errorf("inner workflow %d answers %q, want %q: %v", n.N, at, want, err)
+		}
+	}
+}
