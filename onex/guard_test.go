@@ -18,22 +18,25 @@ func (level) Validate() error { return nil }
 
 func decodeLevel(data []byte) (l level, err error) { return l, json.Unmarshal(data, &l) }
 
+// tank is a reducer's handler with two guards, and a list of what was asked of them.
+func tank() (handle engine.Handler, asked *[]string) {
+	asked = &[]string{}
+	above := func(name string, limit level) Guard[level, level] {
+		return Guard[level, level]{Name: name, Holds: func(in Input[level], state level) bool {
+			*asked = append(*asked, name+" "+in.From+">"+in.To)
+			return state+in.Data > limit
+		}}
+	}
+	return Reduce(decodeLevel, decodeLevel, func(_ context.Context, in Input[level], state level, _ *Emissions) (level, error) {
+		*asked = append(*asked, "handler "+in.From+">"+in.To)
+		return state + in.Data, nil
+	}, above("overflows", 100), above("is_full", 90)), asked
+}
+
 // TestGuards: the first guard that holds picks the transition, the handler is told its states, and a
 // refusal names the guards and calls no handler.
 func TestGuards(t *testing.T) {
 	t.Parallel()
-	ask := wref("tank/fill.v1")
-	var asked []string
-	above := func(name string, limit level) Guard[level, level] {
-		return Guard[level, level]{Name: name, Holds: func(in Input[level], state level) bool {
-			asked = append(asked, name+" "+in.From+">"+in.To)
-			return state+in.Data > limit
-		}}
-	}
-	handle := Reduce(decodeLevel, decodeLevel, func(_ context.Context, in Input[level], state level, _ *Emissions) (level, error) {
-		asked = append(asked, "handler "+in.From+">"+in.To)
-		return state + in.Data, nil
-	}, above("overflows", 100), above("is_full", 90))
 	choices := []engine.Choice{{ID: 1, Guard: "overflows", To: "spilt"}, {ID: 2, Guard: "is_full", To: "full"}, {ID: 3, To: "half"}}
 	for name, test := range map[string]struct {
 		in      string
@@ -50,13 +53,14 @@ func TestGuards(t *testing.T) {
 		"no machine": {"5", nil, 0, "handler open>", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			asked = nil
+			t.Parallel()
+			handle, asked := tank()
 			out := handle(t.Context(), engine.Call{
-				Event: event.NewRoot("onex://test", ask, "k", []byte(test.in), time.Unix(0, 0)),
+				Event: event.NewRoot("onex://test", wref("tank/fill.v1"), "k", []byte(test.in), time.Unix(0, 0)),
 				State: []byte("50"), From: "open", Choices: test.choices,
 			})
-			if out.Choice != test.taken || strings.Join(asked, ", ") != test.asked {
-				t.Errorf("took %d after %q, want %d after %q", out.Choice, asked, test.taken, test.asked)
+			if out.Choice != test.taken || strings.Join(*asked, ", ") != test.asked {
+				t.Errorf("took %d after %q, want %d after %q", out.Choice, *asked, test.taken, test.asked)
 			}
 			if (out.Err == nil) != (test.says == "") || out.Err != nil && !strings.Contains(out.Err.Error(), test.says) {
 				t.Errorf("error %v, want %q", out.Err, test.says)
