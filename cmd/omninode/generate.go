@@ -40,6 +40,11 @@ func newGenerateCommand(a *app) *cobra.Command {
 // generate writes the files of the named nodes, or of the whole fleet, and says what changed.
 func (a *app) generate(ctx context.Context, nodes []string, checkOnly bool) error {
 	start := time.Now()
+	seal := a.seal(nodes)
+	if !checkOnly && seal.holds() {
+		fmt.Fprintf(a.stdout, "nothing changed since the last run, in %d ms\n", time.Since(start).Milliseconds())
+		return nil
+	}
 	batches, err := a.render(ctx, nodes)
 	if err != nil {
 		return err
@@ -55,6 +60,9 @@ func (a *app) generate(ctx context.Context, nodes []string, checkOnly bool) erro
 		fmt.Fprintln(a.stdout, line)
 	}
 	fmt.Fprintf(a.stdout, "%s in %d ms\n", total.String(), time.Since(start).Milliseconds())
+	if !checkOnly {
+		seal.set()
+	}
 	if checkOnly && total.changes() > 0 {
 		return mistake(codeStale, fmt.Errorf("%s not up to date", count(total.changes(), "generated file")), "omninode generate --nodes "+a.nodes)
 	}

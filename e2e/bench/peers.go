@@ -203,12 +203,13 @@ func (t *trial) measure(ctx context.Context, mistakes []mistake) (string, error)
 	if err != nil {
 		return "", err
 	}
-	line := fmt.Sprintf("%11.1f %8d%% %10s %11s %5d/%-3d %4d/%-3d", float64(len(names))/middle(cold).Seconds(),
+	var line strings.Builder
+	fmt.Fprintf(&line, "%11.1f %8d%% %10s %11s %5d/%-3d %4d/%-3d", float64(len(names))/middle(cold).Seconds(),
 		100*compiled/len(names), round(middle(again)), kept, found.line, found.all, found.fix, found.all)
 	for _, what := range found.missed {
-		line += "\n  " + strings.Repeat(" ", 20) + "not at its line: " + what
+		fmt.Fprintf(&line, "\n  %20snot at its line: %s", "", what)
 	}
-	return line, nil
+	return line.String(), nil
 }
 
 // compiled counts the services whose code builds as it was generated.
