@@ -98,10 +98,13 @@ func classify(err error) *failure {
 type style string
 
 const (
-	red    style = "\x1b[31m"
-	green  style = "\x1b[32m"
-	yellow style = "\x1b[33m"
-	bold   style = "\x1b[1m"
+	red     style = "\x1b[31m"
+	green   style = "\x1b[32m"
+	yellow  style = "\x1b[33m"
+	blue    style = "\x1b[34m"
+	magenta style = "\x1b[35m"
+	cyan    style = "\x1b[36m"
+	bold    style = "\x1b[1m"
 )
 
 // paint colours text if w is a terminal and NO_COLOR is not set.

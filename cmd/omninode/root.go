@@ -60,6 +60,7 @@ func newRootCommand(a *app) *cobra.Command {
 	)
 	group(root, groupWrite, newInitCommand(a), newNewCommand(a), newValidateCommand(a), newGenerateCommand(a))
 	group(root, groupAsk, newListCommand(a), newShowCommand(a), newTopicsCommand(a), newDiffCommand(a))
+	group(root, groupAsk, newGraphCommand(a))
 	group(root, groupRun, newE2ECommand(a), newDevCommand(a), newMigrateCommand(a), newSeedCommand(a), newDoctorCommand(a))
 	group(root, groupShip, newDeployCommand(a))
 	root.AddCommand(newVersionCommand(a))
