@@ -1,6 +1,7 @@
 package evolution
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 	"time"
@@ -10,7 +11,7 @@ import (
 
 // handles compares what a compute or effect node does with its inputs.
 func (c *comparer) handles(top place, before, now *contract.Contract) {
-	compareNamed(c, top.in("handles"), "*", before.Handles, now.Handles, named[*contract.Handle]{
+	compareNamed(c, top.in("handles"), "handle", before.Handles, now.Handles, named[*contract.Handle]{
 		name:    func(h *contract.Handle) string { return strings.TrimPrefix(ref(h.Input), now.Node+"/") },
 		at:      func(h *contract.Handle) contract.Pos { return h.Pos },
 		added:   verdictOf[*contract.Handle](extends("the node handles it from now on")),
@@ -28,7 +29,34 @@ func (c *comparer) handle(p place, before, now *contract.Handle) {
 		{"timeout", func(h *contract.Handle) string { return span(h.Timeout) }, always(
 			adjusts("attempts are given another time"))},
 	})
-	c.retry(p.in("retry"), before.Retry, now.Retry)
+	c.pace(p, before, now)
+	c.retry(p.in("retry").as("retry"), before.Retry, now.Retry)
+}
+
+// pace compares how an effect takes its inputs.
+func (c *comparer) pace(p place, before, now *contract.Handle) {
+	batch := cmp.Or(before.Batch, &contract.Batch{Size: 1})
+	fields(c, p.in("batch").as("batch"), batch, cmp.Or(now.Batch, &contract.Batch{Size: 1}), []field[*contract.Batch]{
+		{"size", func(b *contract.Batch) string { return number(&b.Size) }, always(
+			adjusts("another number of inputs is settled together"))},
+		{"wait", func(b *contract.Batch) string { return span(b.Wait) }, always(
+			adjusts("a batch waits for another time to become full"))},
+	})
+	breaker := cmp.Or(before.Breaker, &contract.Breaker{})
+	fields(c, p.in("breaker").as("breaker"), breaker, cmp.Or(now.Breaker, &contract.Breaker{}), []field[*contract.Breaker]{
+		{"failures", func(b *contract.Breaker) string { return number(positive(b.Failures)) }, always(
+			adjusts("attempts stop after another number of failures"))},
+		{"open", func(b *contract.Breaker) string { return span(b.Open) }, always(
+			adjusts("attempts stop for another time"))},
+	})
+}
+
+// positive returns a number that is given, nil for 0.
+func positive(n int) *int {
+	if n == 0 {
+		return nil
+	}
+	return &n
 }
 
 func (c *comparer) retry(p place, before, now *contract.Retry) {
@@ -76,7 +104,7 @@ func (c *comparer) state(top place, before, now *contract.Contract) {
 	if before.State == nil || now.State == nil {
 		return // the kind changed
 	}
-	p := top.at("state", "state", before.State.Pos, now.State.Pos)
+	p := top.in("state").as("state").at("", before.State.Pos, now.State.Pos)
 	fields(c, p, before.State, now.State, []field[*contract.State]{
 		{"key", func(s *contract.State) string { return s.Key }, always(breaks(
 			"rows that are stored are not found under the new key", "add another reducer for it"))},
@@ -92,14 +120,14 @@ func (c *comparer) machine(top place, before, now *contract.Machine) {
 	if before == nil || now == nil {
 		return // the kind changed
 	}
-	p := top.in("machine")
+	p := top.in("machine").as("machine")
 	fields(c, p, before, now, []field[*contract.Machine]{
 		{"initial", func(m *contract.Machine) string { return m.Initial }, always(
 			extends("new keys start elsewhere; keys that are there stay where they are"))},
 	})
 	c.set(p.in("final"), before.Final, now.Final,
 		verdictOf[string](extends("keys end there")), verdictOf[string](extends("keys go on from there")))
-	states := place{join(p.path, "states"), "machine.transitions[].to", p.old, p.new}
+	states := place{join(p.path, "states"), "transition", "transition.to", p.old, p.new}
 	c.set(states, before.States, now.States,
 		verdictOf[string](extends("keys can get there")),
 		verdictOf[string](breaks("keys that are in it are stuck: no transition leaves it, and every input is a dead letter",
@@ -136,7 +164,7 @@ func (c *comparer) transitions(p place, before, now *contract.Machine) {
 			common = append(common, s)
 		}
 	}
-	compareNamed(c, p.in("transitions"), "from", moves(before, common), moves(now, common), named[move]{
+	compareNamed(c, p.in("transitions"), "transition", moves(before, common), moves(now, common), named[move]{
 		name:  move.name,
 		at:    func(m move) contract.Pos { return m.Pos },
 		show:  func(m move) string { return m.To },
@@ -148,12 +176,13 @@ func (c *comparer) transitions(p place, before, now *contract.Machine) {
 }
 
 func (c *comparer) transition(p place, before, now move) {
-	p.key = "machine.transitions[]"
 	c.emits(p, before.Emits, now.Emits)
 	fields(c, p, before.Transition, now.Transition, []field[*contract.Transition]{
 		{"to", func(t *contract.Transition) string { return t.To }, always(
 			extends("keys move elsewhere from now on; keys that moved before stay where they are"))},
 		{"early", func(t *contract.Transition) string { return span(t.Early) }, always(
 			adjusts("an input that comes too early waits for another time"))},
+		{"then", func(t *contract.Transition) string { return cmp.Or(t.Then, "dead_letter") }, always(
+			extends("what follows when the handler fails is another: a dead letter, or a key that waits for a person"))},
 	})
 }

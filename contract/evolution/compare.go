@@ -10,22 +10,32 @@ import (
 // comparer collects changes.
 type comparer struct{ changes []Change }
 
-// place is where something stands: its path in the contract, the same path as a key of the language,
-// and its positions.
+// place is where something stands: its path in the contract, the section of the language it is in, its
+// key there, and its positions.
 type place struct {
-	path, key string
-	old, new  contract.Pos
+	path, section, key string
+	old, new           contract.Pos
+}
+
+// in returns the place of a key of the section, at the position of p.
+func (p place) in(key string) place {
+	p.path, p.key = join(p.path, key), p.section+"."+key
+	return p
+}
+
+// as returns p for the keys of another section.
+func (p place) as(section string) place {
+	p.section = section
+	return p
 }
 
 // at returns the place of something named below p.
-func (p place) at(name, key string, old, new contract.Pos) place {
-	return place{join(p.path, name), join(p.key, key), old, new}
+func (p place) at(name string, old, new contract.Pos) place {
+	p.path, p.old, p.new = join(p.path, name), old, new
+	return p
 }
 
-// in returns the place of a key directly below p, at the position of p.
-func (p place) in(key string) place { return place{join(p.path, key), join(p.key, key), p.old, p.new} }
-
-func join(a, b string) string { return strings.TrimPrefix(a+"."+b, ".") }
+func join(a, b string) string { return strings.Trim(a+"."+b, ".") }
 
 // add notes a change at a place.
 func (c *comparer) add(p place, old, new string, v verdict) {
@@ -106,7 +116,8 @@ type named[T any] struct {
 	both           func(p place, before, now T)
 }
 
-func compareNamed[T any](c *comparer, p place, key string, before, now []T, n named[T]) {
+// compareNamed compares the entries of p, whose keys are those of a section.
+func compareNamed[T any](c *comparer, p place, section string, before, now []T, n named[T]) {
 	show := n.show
 	if show == nil {
 		show = n.name
@@ -114,11 +125,11 @@ func compareNamed[T any](c *comparer, p place, key string, before, now []T, n na
 	for _, pr := range pairs(before, now, n.name) {
 		switch {
 		case pr.old == nil:
-			c.add(p.at(pr.name, key, contract.Pos{}, n.at(*pr.new)), "", show(*pr.new), n.added(*pr.new))
+			c.add(p.at(pr.name, contract.Pos{}, n.at(*pr.new)), "", show(*pr.new), n.added(*pr.new))
 		case pr.new == nil:
-			c.add(p.at(pr.name, key, n.at(*pr.old), contract.Pos{}), show(*pr.old), "", n.removed(*pr.old))
+			c.add(p.at(pr.name, n.at(*pr.old), contract.Pos{}), show(*pr.old), "", n.removed(*pr.old))
 		case n.both != nil:
-			n.both(p.at(pr.name, key, n.at(*pr.old), n.at(*pr.new)), *pr.old, *pr.new)
+			n.both(p.at(pr.name, n.at(*pr.old), n.at(*pr.new)).as(section), *pr.old, *pr.new)
 		}
 	}
 }

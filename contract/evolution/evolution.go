@@ -40,7 +40,7 @@ func (r Report) OK() bool {
 type Change struct {
 	At   contract.Pos // in the new contract; in the old one if it is gone
 	Gone bool         // At is a place of the old contract
-	Key  string       // key of the language, e.g. "commands.*.vN.key"
+	Key  string       // section and key of the language, e.g. "version.key"
 	Path string       // where it stands, e.g. "commands.place-order.v1.key"
 	Old  string       // value; "" if there was none
 	New  string       // value; "" if there is none
@@ -83,7 +83,7 @@ func arrived(c *contract.Contract) Report {
 	at := contract.Pos{File: c.File, Line: 1, Column: 1}
 	return Report{
 		Node: c.Node, New: c.Version, At: at, Enough: true, Next: c.Version,
-		Changes: []Change{{At: at, Key: "node", Path: "node", New: c.Node, verdict: extends("a new node takes nothing away")}},
+		Changes: []Change{{At: at, Key: "contract.node", Path: "node", New: c.Node, verdict: extends("a new node takes nothing away")}},
 	}
 }
 
@@ -91,7 +91,7 @@ func left(c *contract.Contract) Report {
 	at := contract.Pos{File: c.File, Line: 1, Column: 1}
 	return Report{
 		Node: c.Node, Old: c.Version, At: at, Enough: true, Needed: Major,
-		Changes: []Change{{At: at, Gone: true, Key: "node", Path: "node", Old: c.Node, verdict: breaks(
+		Changes: []Change{{At: at, Gone: true, Key: "contract.node", Path: "node", Old: c.Node, verdict: breaks(
 			"its commands are handled and its events emitted by nobody any more, and what it has parked or stored stays behind",
 			"remove it once its topics are empty; omninode validate names who still uses its messages")}},
 	}

@@ -42,6 +42,49 @@ func TestCompare(t *testing.T) {
 	}
 }
 
+// TestEveryKey: an edit of each key of the language is judged under that key.
+func TestEveryKey(t *testing.T) {
+	t.Parallel()
+	elsewhere := map[string]string{
+		"contract.omninode":  "has one value",
+		"contract.version":   "is judged by Compare, TestVersion",
+		"contract.types":     "are judged where they are used",
+		"contract.resources": "by its keys",
+		"contract.scaling":   "by its keys",
+		"contract.state":     "by its keys",
+		"contract.machine":   "by its keys",
+		"contract.workflow":  "by its keys",
+		"handle.retry":       "by its keys",
+		"handle.batch":       "by its keys",
+		"handle.breaker":     "by its keys",
+		"transition.input":   "with the state it is taken in, as machine.transitions",
+		"transition.from":    "with the input it takes, as machine.transitions",
+		"type.type":          "has one value",
+		"property.items":     "by its keys",
+	}
+	judged := map[string]bool{}
+	for _, e := range edits() {
+		for _, c := range evolution.Compare(e.contracts(t)).Changes {
+			judged[c.Key] = true
+		}
+	}
+	for _, s := range contract.Grammar() {
+		for _, k := range s.Keys {
+			key := s.Name + "." + k.Name
+			switch {
+			case judged[key] && elsewhere[key] != "":
+				t.Errorf("%s is judged after all: take it off the list", key)
+			case !judged[key] && elsewhere[key] == "":
+				t.Errorf("no edit of %s has a verdict: add a rule to the package and an edit to edits", key)
+			}
+			delete(judged, key)
+		}
+	}
+	for key := range judged {
+		t.Errorf("%s has a verdict but is no key of the language", key)
+	}
+}
+
 // contracts returns the contract before and after the edit, both valid.
 func (e edit) contracts(t *testing.T) (before, now *contract.Contract) {
 	t.Helper()

@@ -2,6 +2,8 @@ package evolution
 
 import (
 	"strconv"
+	"strings"
+	"time"
 
 	"github.com/omninode-ai/omninode/contract"
 	"github.com/omninode-ai/omninode/onex/event"
@@ -14,7 +16,7 @@ func (c *comparer) messages(top place, before, now *contract.Contract) {
 		if class == event.Event {
 			section = "events"
 		}
-		compareNamed(c, top.in(section), "*", grouped(before, class), grouped(now, class), named[*name]{
+		compareNamed(c, top.in(section), "message", grouped(before, class), grouped(now, class), named[*name]{
 			name:    func(n *name) string { return n.name },
 			at:      func(n *name) contract.Pos { return n.versions[0].Pos },
 			added:   verdictOf[*name](extends("a new topic")),
@@ -58,8 +60,9 @@ func (c *comparer) name(p place, before, now *name) {
 			adjusts("the fleet check asks for a sender or consumer inside of the fleet, or does so no longer"))},
 		{"description", func(m *contract.Message) string { return m.Description }, always(explains())},
 	})
+	c.access(p.in("access"), before.versions[0].Access, now.versions[0].Access)
 	class := now.versions[0].Class
-	compareNamed(c, p, "vN", before.versions, now.versions, named[*contract.Message]{
+	compareNamed(c, place{p.path, "version", "message.vN", p.old, p.new}, "version", before.versions, now.versions, named[*contract.Message]{
 		name:    func(m *contract.Message) string { return "v" + strconv.Itoa(m.Ref.Version) },
 		at:      func(m *contract.Message) contract.Pos { return m.Pos },
 		show:    func(m *contract.Message) string { return m.Data.Name },
@@ -77,11 +80,48 @@ func (c *comparer) version(p place, before, now *contract.Message) {
 		{"data", func(m *contract.Message) string { return m.Data.Name }, always(
 			adjusts("the Go type has another name; on the wire nothing shows it"))},
 	})
+	c.topic(p, before, now)
 	s := schemas{comparer: c, use: received, message: now, seen: map[[2]*contract.Type]bool{}}
 	if now.Class == event.Event {
 		s.use = published
 	}
 	s.named(p.in("data"), before.Data, now.Data)
+}
+
+// access compares who may use a message; an empty list is everybody.
+func (c *comparer) access(p place, before, now []string) {
+	shut := "nodes that use it are refused by the fleet check and by the broker"
+	switch {
+	case len(before) == 0 && len(now) > 0:
+		c.add(p, "", strings.Join(now, ", "), breaks(shut, "name every node that uses it"))
+	case len(before) > 0 && len(now) == 0:
+		c.add(p, strings.Join(before, ", "), "", extends("every node may use it"))
+	default:
+		c.set(p, before, now, verdictOf[string](extends("the node may use it")), verdictOf[string](breaks(shut, "keep the node until it makes no use of it")))
+	}
+}
+
+// topic compares what a version asks of the broker.
+func (c *comparer) topic(p place, before, now *contract.Message) {
+	fields(c, p, before, now, []field[*contract.Message]{
+		{"partitions", func(m *contract.Message) string { return strconv.Itoa(m.Partitions) }, always(refuses(
+			"records of one key before and after it lie in different partitions, so that their order is lost",
+			another(now)))},
+		{"retention", func(m *contract.Message) string { return span(m.Retention) }, func(string, string) verdict {
+			return kept(before.Retention, now.Retention)
+		}},
+	})
+}
+
+// kept judges how long records are kept; 0 is as long as the cluster does.
+func kept(before, now time.Duration) verdict {
+	switch {
+	case before == 0 || now == 0:
+		return extends("who decides how long records are kept changes from the cluster to the contract, or back")
+	case now < before:
+		return breaks("a consumer that was away for longer than "+now.String()+" finds its records gone", "keep it")
+	}
+	return adjusts("records are kept for longer")
 }
 
 // another is the way out of a break in place.

@@ -9,7 +9,8 @@ import (
 // node compares everything that two contracts of a node say.
 func (c *comparer) node(before, now *contract.Contract) {
 	top := place{
-		old: contract.Pos{File: before.File, Line: 1, Column: 1}, new: contract.Pos{File: now.File, Line: 1, Column: 1},
+		section: "contract",
+		old:     contract.Pos{File: before.File, Line: 1, Column: 1}, new: contract.Pos{File: now.File, Line: 1, Column: 1},
 	}
 	fields(c, top, before, now, head())
 	if before.Node != now.Node {
@@ -24,6 +25,7 @@ func (c *comparer) node(before, now *contract.Contract) {
 	c.machine(top, before.Machine, now.Machine)
 	c.workflow(top, before.Workflow, now.Workflow)
 	c.settings(top, before, now)
+	c.operation(top, before, now)
 }
 
 // head judges the keys of the node itself. Its version is judged by Compare, from all other changes.
@@ -41,7 +43,7 @@ func head() []field[*contract.Contract] {
 
 // settings compares what the node needs from outside.
 func (c *comparer) settings(top place, before, now *contract.Contract) {
-	compareNamed(c, top.in("config"), "*", before.Settings, now.Settings, named[*contract.Setting]{
+	compareNamed(c, top.in("config"), "setting", before.Settings, now.Settings, named[*contract.Setting]{
 		name: func(s *contract.Setting) string { return s.Key },
 		at:   func(s *contract.Setting) contract.Pos { return s.Pos },
 		added: func(s *contract.Setting) verdict {
@@ -53,7 +55,7 @@ func (c *comparer) settings(top place, before, now *contract.Contract) {
 		removed: verdictOf[*contract.Setting](extends("a value that is set for it is ignored")),
 		both:    c.setting,
 	})
-	compareNamed(c, top.in("secrets"), "*", before.Secrets, now.Secrets, named[*contract.Secret]{
+	compareNamed(c, top.in("secrets"), "secret", before.Secrets, now.Secrets, named[*contract.Secret]{
 		name: func(s *contract.Secret) string { return s.Key },
 		at:   func(s *contract.Secret) contract.Pos { return s.Pos },
 		added: verdictOf[*contract.Secret](breaks("the node refuses to start where it is not stored",
@@ -62,11 +64,14 @@ func (c *comparer) settings(top place, before, now *contract.Contract) {
 		both: func(p place, before, now *contract.Secret) {
 			fields(c, p, before, now, []field[*contract.Secret]{
 				{"description", func(s *contract.Secret) string { return s.Description }, always(explains())},
+				{"database_role", func(s *contract.Secret) string { return s.DatabaseRole }, always(breaks(
+					"the node refuses to start where it has other credentials than these",
+					"declare another secret, and remove this one once every environment has both"))},
 			})
 		},
 	})
 	own := adjusts("the handler is built from other parts, which nobody else sees")
-	compareNamed(c, top.in("requires"), "*", before.Requires, now.Requires, named[*contract.Requirement]{
+	compareNamed(c, top.in("requires"), "requirement", before.Requires, now.Requires, named[*contract.Requirement]{
 		name:  func(r *contract.Requirement) string { return r.Name },
 		at:    func(r *contract.Requirement) contract.Pos { return r.Pos },
 		show:  func(r *contract.Requirement) string { return r.Type },

@@ -72,8 +72,9 @@ func (s *schemas) named(p place, before, now *contract.Type) {
 	}
 	s.seen[id] = true
 	p.old, p.new = before.Pos, now.Pos
+	p.section = "type"
 	s.explain(p, before.Schema, now.Schema)
-	compareNamed(s.comparer, place{p.path, "types.*.properties", p.old, p.new}, "*",
+	compareNamed(s.comparer, place{p.path, "type", "type.properties", p.old, p.new}, "property",
 		before.Schema.Properties, now.Schema.Properties, named[*contract.Property]{
 			name:  func(prop *contract.Property) string { return prop.Name },
 			at:    func(prop *contract.Property) contract.Pos { return prop.Pos },
@@ -106,7 +107,7 @@ func (s *schemas) property(p place, before, now *contract.Property) {
 			e = wider
 		}
 		q := p
-		q.key = "types.*.required"
+		q.key = "type.required"
 		s.add(q, need(before), need(now), s.judge(e))
 	}
 	s.schema(p, before.Schema, now.Schema)
@@ -134,7 +135,7 @@ func (s *schemas) schema(p place, before, now *contract.Schema) {
 		s.named(p, before.Ref, now.Ref)
 		return
 	case now.Items != nil:
-		s.schema(place{p.path + "[]", join(p.key, "items"), p.old, p.new}, before.Items, now.Items)
+		s.schema(place{p.path + "[]", "items", "property.items", p.old, p.new}, before.Items, now.Items)
 	}
 	for _, b := range bounds() {
 		s.constraint(p, b.key, b.show(before), b.show(now), b.effect)

@@ -12,7 +12,7 @@ func (c *comparer) workflow(top place, before, now *contract.Workflow) {
 	if before == nil || now == nil {
 		return // the kind changed
 	}
-	p := top.in("workflow")
+	p := top.in("workflow").as("workflow")
 	ends := always(breaks("who waits for the old one to learn how the workflow ended waits in vain", "keep it"))
 	fields(c, p, before, now, []field[*contract.Workflow]{
 		{"start", func(w *contract.Workflow) string { return ref(w.Start) }, always(breaks(
@@ -20,7 +20,7 @@ func (c *comparer) workflow(top place, before, now *contract.Workflow) {
 		{"completed", func(w *contract.Workflow) string { return ref(w.Completed) }, ends},
 		{"failed", func(w *contract.Workflow) string { return ref(w.Failed) }, ends},
 	})
-	compareNamed(c, p.in("steps"), "*", before.Steps, now.Steps, named[*contract.Step]{
+	compareNamed(c, p.in("steps"), "step", before.Steps, now.Steps, named[*contract.Step]{
 		name:  func(s *contract.Step) string { return s.Name },
 		at:    func(s *contract.Step) contract.Pos { return s.Pos },
 		added: verdictOf[*contract.Step](extends("instances that are half-way take the step too")),
