@@ -49,6 +49,7 @@ func Parse(file string, src []byte) (*Contract, Diagnostics) {
 // parser reads one contract. It never stops at the first mistake.
 type parser struct {
 	file     string
+	source   source
 	contract *Contract
 	grammar  grammar
 	problems problems
@@ -135,6 +136,7 @@ func newParser(file string, src []byte) *parser {
 	sum := sha256.Sum256(src)
 	return &parser{
 		file:     file,
+		source:   source{text: src},
 		contract: &Contract{File: file, SHA256: hex.EncodeToString(sum[:])},
 		grammar:  newGrammar(),
 		types:    map[string]*Type{},
@@ -224,6 +226,12 @@ func (p *parser) misplaced(it *item, r *Refusal) {
 	p.report(it.at, ruleMisplacedKey, r.Fix, "%q does not belong into a node of kind %s: %s", it.key, p.contract.Kind, r.Why)
 }
 
-func (p *parser) report(at Pos, rule, fix, format string, args ...any) {
-	p.problems.add(Diagnostic{Pos: at, Rule: rule, Message: fmt.Sprintf(format, args...), Fix: fix})
+// report adds a diagnostic. A fix of the form "did you mean NAME?" is mechanical by itself: NAME
+// takes the place of what stands at the position.
+func (p *parser) report(at Pos, rule, fix, format string, args ...any) *Diagnostic {
+	d := p.problems.add(Diagnostic{Pos: at, Rule: rule, Message: fmt.Sprintf(format, args...), Fix: fix})
+	if near, ok := meantBy(fix); ok {
+		d.edit(p.replace(at, near)...)
+	}
+	return d
 }

@@ -8,9 +8,24 @@ import (
 // Diagnostic is one mistake in a contract, with its place and what to do about it.
 type Diagnostic struct {
 	Pos
-	Rule    string // stable id, e.g. "unknown-key"
-	Message string // what is wrong
-	Fix     string // what to do; never empty
+	Rule    string    // stable id, e.g. "unknown-key"
+	Message string    // what is wrong
+	Fix     string    // what to do; never empty
+	Related []Related // other places that have to do with it, e.g. the other owner of a name
+	Edits   []Edit    // the fix where it is mechanical; applied together or not at all
+}
+
+// Related is a place that helps to understand a mistake. It may be in another file.
+type Related struct {
+	Pos
+	Message string // what is there
+}
+
+// Edit replaces bytes of a contract.
+type Edit struct {
+	File       string
+	Start, End int    // bytes of the file, half open
+	Text       string // takes their place
 }
 
 // String formats d as "file:line:column: rule: message; fix".
@@ -28,4 +43,18 @@ func (ds Diagnostics) Error() string {
 		lines = append(lines, d.String())
 	}
 	return strings.Join(lines, "\n")
+}
+
+// see adds a place that has to do with the mistake. A place nobody knows is left out.
+func (d *Diagnostic) see(at Pos, format string, args ...any) *Diagnostic {
+	if at.Line > 0 {
+		d.Related = append(d.Related, Related{Pos: at, Message: shorten(fmt.Sprintf(format, args...))})
+	}
+	return d
+}
+
+// edit makes the fix mechanical. No edits mean that it is not.
+func (d *Diagnostic) edit(edits ...Edit) *Diagnostic {
+	d.Edits = append(d.Edits, edits...)
+	return d
 }

@@ -272,7 +272,7 @@ func (p *parser) guess(text string, r role, otherwise string) string {
 		return otherwise
 	}
 	p.meant[p.messages[near]] = true
-	return "did you mean " + near + "?"
+	return didYouMean(near)
 }
 
 // candidates returns the own messages that may stand in a role, none if nobody will read them.

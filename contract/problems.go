@@ -16,13 +16,16 @@ type problems struct {
 	dropped int
 }
 
-func (ps *problems) add(d Diagnostic) {
+// add returns the diagnostic as it is kept, for what else there is to say about it; the pointer is
+// valid until the next one is added.
+func (ps *problems) add(d Diagnostic) *Diagnostic {
 	if ps.full() {
 		ps.dropped++
-		return
+		return &d
 	}
 	d.Message, d.Fix = shorten(d.Message), shorten(d.Fix)
 	ps.kept = append(ps.kept, d)
+	return &ps.kept[len(ps.kept)-1]
 }
 
 // maxMessage bounds what a diagnostic quotes from a file.
@@ -46,7 +49,7 @@ func (ps *problems) full() bool { return len(ps.kept) >= MaxDiagnostics }
 func (ps *problems) list() Diagnostics {
 	ds := slices.Clone(ps.kept)
 	slices.SortFunc(ds, compareDiagnostics)
-	ds = slices.Compact(ds)
+	ds = slices.CompactFunc(ds, func(a, b Diagnostic) bool { return compareDiagnostics(a, b) == 0 })
 	if ps.dropped > 0 {
 		last := ds[len(ds)-1]
 		ds = append(ds, Diagnostic{

@@ -124,7 +124,7 @@ func (p *parser) choice(it *item) (string, bool) {
 	}
 	fix := "use " + oneOf(words)
 	if near := p.nearest(s, words); near != "" {
-		fix = "did you mean " + near + "?"
+		fix = didYouMean(near)
 	}
 	p.badValue(it, fix, "%q is %q, want %s", it.key, s, oneOf(words))
 	return "", false

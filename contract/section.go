@@ -168,7 +168,7 @@ func (s *section) reportUnknown(it *item, near string) {
 	p, home := s.parser, s.parser.grammar.home(it.key)
 	switch {
 	case near != "":
-		p.report(it.at, ruleUnknownKey, "did you mean "+near+"?", "%s has no key %q", s.what, it.key)
+		p.report(it.at, ruleUnknownKey, didYouMean(near), "%s has no key %q", s.what, it.key)
 	case home != "":
 		p.report(it.at, ruleMisplacedKey, "move it, or remove it", "%s has no key %q, which belongs to %s", s.what, it.key, home)
 	default:

@@ -93,7 +93,7 @@ func keys(items []*item) []string {
 // orDeclare offers the candidate nearest to name, else what to do.
 func (p *parser) orDeclare(name string, candidates []string, otherwise string) string {
 	if near := p.nearest(name, candidates); near != "" {
-		return "did you mean " + near + "?"
+		return didYouMean(near)
 	}
 	return otherwise
 }
