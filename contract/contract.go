@@ -38,12 +38,12 @@ const (
 // checked for their form only: such messages have neither Owner nor Data, and Foreign is empty,
 // until LoadFleet resolves them. The contract is nil if there are diagnostics.
 func Load(file string) (*Contract, Diagnostics) {
-	return load(file).result()
+	return newGrammar().load(file).result()
 }
 
 // Parse is Load for the content of a file; file is used for diagnostics only.
 func Parse(file string, src []byte) (*Contract, Diagnostics) {
-	return parse(file, src).result()
+	return newGrammar().parse(file, src).result()
 }
 
 // parser reads one contract. It never stops at the first mistake.
@@ -95,12 +95,12 @@ func (p *parser) later(stub *Message, check func(real *Message)) {
 	p.deferred = append(p.deferred, deferred{stub, check})
 }
 
-func load(file string) *parser {
+func (g grammar) load(file string) *parser {
 	src, err := readFile(file)
 	if err == nil {
-		return parse(file, src)
+		return g.parse(file, src)
 	}
-	p := newParser(file, nil)
+	p := g.newParser(file, nil)
 	p.report(p.top(), ruleUnreadable, "check its path and permissions", "the contract cannot be read: %v", err)
 	return p
 }
@@ -132,13 +132,13 @@ func cause(err error) error {
 	return err
 }
 
-func newParser(file string, src []byte) *parser {
+func (g grammar) newParser(file string, src []byte) *parser {
 	sum := sha256.Sum256(src)
 	return &parser{
 		file:     file,
 		source:   source{text: src},
 		contract: &Contract{File: file, SHA256: hex.EncodeToString(sum[:])},
-		grammar:  newGrammar(),
+		grammar:  g,
 		types:    map[string]*Type{},
 		used:     map[*Type]bool{},
 		messages: map[string]*Message{},
@@ -148,8 +148,8 @@ func newParser(file string, src []byte) *parser {
 	}
 }
 
-func parse(file string, src []byte) *parser {
-	p := newParser(file, src)
+func (g grammar) parse(file string, src []byte) *parser {
+	p := g.newParser(file, src)
 	if root := p.document(src); root != nil {
 		p.read(root)
 	}

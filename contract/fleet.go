@@ -9,7 +9,10 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"runtime"
 	"slices"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/omninode-ai/omninode/onex/event"
 )
@@ -37,18 +40,33 @@ func LoadFleet(dir string) (*Fleet, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the folder of the nodes: %w", err)
 	}
-	var parsers []*parser
+	var files []string
 	for _, e := range entries {
 		file := filepath.Join(dir, e.Name(), FileName)
 		if _, err := os.Lstat(file); errors.Is(err, fs.ErrNotExist) || !isDir(dir, e) {
 			continue
 		}
-		parsers = append(parsers, load(file))
+		files = append(files, file)
 	}
-	if len(parsers) == 0 {
+	if len(files) == 0 {
 		return nil, fmt.Errorf("read the folder of the nodes: %s has no */%s", dir, FileName)
 	}
-	return newFleet(parsers)
+	return newFleet(readAll(files, newGrammar().load))
+}
+
+// readAll reads contracts side by side, as many at a time as there are processors.
+func readAll(files []string, read func(file string) *parser) []*parser {
+	parsers := make([]*parser, len(files))
+	var workers errgroup.Group
+	workers.SetLimit(runtime.GOMAXPROCS(0))
+	for i, file := range files {
+		workers.Go(func() error {
+			parsers[i] = read(file)
+			return nil
+		})
+	}
+	_ = workers.Wait() // what is wrong with a contract is told by its parser
+	return parsers
 }
 
 // isDir follows symbolic links.
@@ -59,11 +77,9 @@ func isDir(dir string, e fs.DirEntry) bool {
 
 // ParseFleet is LoadFleet for contents by file name, e.g. "nodes/pricing/contract.yaml".
 func ParseFleet(files map[string][]byte) (*Fleet, error) {
-	var parsers []*parser
-	for _, file := range slices.Sorted(maps.Keys(files)) {
-		parsers = append(parsers, parse(file, files[file]))
-	}
-	return newFleet(parsers)
+	g := newGrammar()
+	read := func(file string) *parser { return g.parse(file, files[file]) }
+	return newFleet(readAll(slices.Sorted(maps.Keys(files)), read))
 }
 
 func newFleet(parsers []*parser) (*Fleet, error) {

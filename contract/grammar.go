@@ -101,7 +101,8 @@ func Grammar() []Section {
 		operationGrammar(), typeGrammar())
 }
 
-// grammar is the language indexed by section.
+// grammar is the language indexed by section. Nothing changes it once it is made, so that contracts
+// may be read side by side.
 type grammar struct {
 	sections []Section
 	byName   map[string]*Section

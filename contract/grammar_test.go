@@ -94,7 +94,7 @@ func checkForm(t *testing.T, g grammar, path string, f Form) {
 // asks for.
 func TestGrammarDecides(t *testing.T) {
 	t.Parallel()
-	p := newParser("contract.yaml", nil)
+	p := newGrammar().newParser("contract.yaml", nil)
 	var doc yaml.Node
 	if err := yaml.Unmarshal([]byte("{attempts: 1, colour: red, then: dead_letter}"), &doc); err != nil {
 		t.Fatal(err)
