@@ -69,7 +69,8 @@ type setting struct {
 
 type requirement struct{ Field, Type, Name string }
 
-type example struct{ Ref, JSON string }
+// example is a minimal payload of an input and its schema.
+type example struct{ Ref, JSON, Schema string }
 
 // keyProperty names the partition key in a message's payload.
 type keyProperty struct{ Ref, Property string }
@@ -246,7 +247,8 @@ func (m *modeler) literal(t *contract.Type, set map[string]string) string {
 // add appends an input with the example of its payload.
 func (m *modeler) add(in input) {
 	m.n.Inputs = append(m.n.Inputs, in)
-	m.n.Examples = append(m.n.Examples, example{Ref: in.Ref, JSON: quote(string(in.message.Data.Example()))})
+	data := in.message.Data
+	m.n.Examples = append(m.n.Examples, example{Ref: in.Ref, JSON: quote(string(data.Example())), Schema: quote(string(data.Limits()))})
 }
 
 // outputs lists everything the node may send: what its inputs emit.

@@ -9,7 +9,7 @@ import (
 	"github.com/omninode-ai/omninode/onex/onextest"
 )
 
-// TestBehaviour holds the handler to what the contract promises, with schema-minimal inputs.
+// TestBehaviour holds the handler to what the contract promises, with inputs at the limits of their schemas.
 func TestBehaviour(t *testing.T) {
 	t.Parallel()
 	onextest.Behaviour(t, onextest.Case{
@@ -22,6 +22,14 @@ func TestBehaviour(t *testing.T) {
 			refPaymentCardChargedV1:  []byte(`{"amount_cents":1,"order_id":"00eb6f24-533e-5d3d-8609-609610007898","payment_id":"70c29c08-e604-5402-aed4-0060997ffb4f"}`),
 			refPaymentCardDeclinedV1: []byte(`{"order_id":"00eb6f24-533e-5d3d-8609-609610007898","payment_id":"70c29c08-e604-5402-aed4-0060997ffb4f","reason":"reason"}`),
 			refOrdersOrderReadyV1:    []byte(`{"order_id":"00eb6f24-533e-5d3d-8609-609610007898"}`),
+		},
+		Schemas: map[event.Ref]string{
+			refStartCheckoutV1:       `{"type":"object","required":["card","lines","order_id"],"properties":{"card":{"type":"string","pattern":"^[0-9]{12,19}$","example":"4242424242424242"},"lines":{"type":"array","items":{"type":"object","required":["quantity","sku","unit_cents"],"properties":{"quantity":{"type":"integer","minimum":1,"maximum":1000000},"sku":{"type":"string","minLength":1,"maxLength":64,"example":"sku"},"unit_cents":{"type":"integer","minimum":0,"maximum":100000000}}},"minItems":1,"maxItems":1000},"order_id":{"type":"string","format":"uuid","example":"00eb6f24-533e-5d3d-8609-609610007898"}}}`,
+			refOrdersOrderPlacedV1:   `{"type":"object","required":["lines","order_id"],"properties":{"lines":{"type":"array","items":{"type":"object","required":["quantity","sku","unit_cents"],"properties":{"quantity":{"type":"integer","minimum":1,"maximum":1000000},"sku":{"type":"string","minLength":1,"maxLength":64,"example":"sku"},"unit_cents":{"type":"integer","minimum":0,"maximum":100000000}}},"minItems":1,"maxItems":1000},"order_id":{"type":"string","format":"uuid","example":"00eb6f24-533e-5d3d-8609-609610007898"}}}`,
+			refPricingOrderPricedV1:  `{"type":"object","required":["order_id","total_cents"],"properties":{"order_id":{"type":"string","format":"uuid","example":"00eb6f24-533e-5d3d-8609-609610007898"},"total_cents":{"type":"integer","minimum":0}}}`,
+			refPaymentCardChargedV1:  `{"type":"object","required":["amount_cents","order_id","payment_id"],"properties":{"amount_cents":{"type":"integer","minimum":0},"order_id":{"type":"string","format":"uuid","example":"00eb6f24-533e-5d3d-8609-609610007898"},"payment_id":{"type":"string","format":"uuid","example":"70c29c08-e604-5402-aed4-0060997ffb4f"}}}`,
+			refPaymentCardDeclinedV1: `{"type":"object","required":["order_id","payment_id","reason"],"properties":{"order_id":{"type":"string","format":"uuid","example":"00eb6f24-533e-5d3d-8609-609610007898"},"payment_id":{"type":"string","format":"uuid","example":"70c29c08-e604-5402-aed4-0060997ffb4f"},"reason":{"type":"string","minLength":1,"maxLength":200,"example":"reason"}}}`,
+			refOrdersOrderReadyV1:    `{"type":"object","required":["order_id"],"properties":{"order_id":{"type":"string","format":"uuid","example":"00eb6f24-533e-5d3d-8609-609610007898"}}}`,
 		},
 		Keys: map[event.Ref]string{
 			refCheckoutCompletedV1:   "order_id",

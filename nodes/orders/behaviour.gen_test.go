@@ -9,7 +9,7 @@ import (
 	"github.com/omninode-ai/omninode/onex/onextest"
 )
 
-// TestBehaviour holds the handler to what the contract promises, with schema-minimal inputs.
+// TestBehaviour holds the handler to what the contract promises, with inputs at the limits of their schemas.
 func TestBehaviour(t *testing.T) {
 	t.Parallel()
 	onextest.Behaviour(t, onextest.Case{
@@ -19,6 +19,11 @@ func TestBehaviour(t *testing.T) {
 			refPlaceOrderV1:          []byte(`{"lines":[{"quantity":1,"sku":"sku","unit_cents":1}],"order_id":"00eb6f24-533e-5d3d-8609-609610007898"}`),
 			refPaymentCardChargedV1:  []byte(`{"amount_cents":1,"order_id":"00eb6f24-533e-5d3d-8609-609610007898","payment_id":"70c29c08-e604-5402-aed4-0060997ffb4f"}`),
 			refPaymentCardDeclinedV1: []byte(`{"order_id":"00eb6f24-533e-5d3d-8609-609610007898","payment_id":"70c29c08-e604-5402-aed4-0060997ffb4f","reason":"reason"}`),
+		},
+		Schemas: map[event.Ref]string{
+			refPlaceOrderV1:          `{"type":"object","required":["lines","order_id"],"properties":{"lines":{"type":"array","items":{"type":"object","required":["quantity","sku","unit_cents"],"properties":{"quantity":{"type":"integer","minimum":1,"maximum":1000000},"sku":{"type":"string","minLength":1,"maxLength":64,"example":"sku"},"unit_cents":{"type":"integer","minimum":0,"maximum":100000000}}},"minItems":1,"maxItems":1000},"order_id":{"type":"string","format":"uuid","example":"00eb6f24-533e-5d3d-8609-609610007898"}}}`,
+			refPaymentCardChargedV1:  `{"type":"object","required":["amount_cents","order_id","payment_id"],"properties":{"amount_cents":{"type":"integer","minimum":0},"order_id":{"type":"string","format":"uuid","example":"00eb6f24-533e-5d3d-8609-609610007898"},"payment_id":{"type":"string","format":"uuid","example":"70c29c08-e604-5402-aed4-0060997ffb4f"}}}`,
+			refPaymentCardDeclinedV1: `{"type":"object","required":["order_id","payment_id","reason"],"properties":{"order_id":{"type":"string","format":"uuid","example":"00eb6f24-533e-5d3d-8609-609610007898"},"payment_id":{"type":"string","format":"uuid","example":"70c29c08-e604-5402-aed4-0060997ffb4f"},"reason":{"type":"string","minLength":1,"maxLength":200,"example":"reason"}}}`,
 		},
 		Keys: map[event.Ref]string{
 			refOrderPlacedV1:         "order_id",

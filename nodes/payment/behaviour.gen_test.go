@@ -9,7 +9,7 @@ import (
 	"github.com/omninode-ai/omninode/onex/onextest"
 )
 
-// TestBehaviour holds the handler to what the contract promises, with schema-minimal inputs.
+// TestBehaviour holds the handler to what the contract promises, with inputs at the limits of their schemas.
 func TestBehaviour(t *testing.T) {
 	t.Parallel()
 	onextest.Behaviour(t, onextest.Case{
@@ -18,6 +18,10 @@ func TestBehaviour(t *testing.T) {
 		Examples: map[event.Ref][]byte{
 			refChargeCardV1: []byte(`{"amount_cents":1,"card":"4242424242424242","order_id":"00eb6f24-533e-5d3d-8609-609610007898","payment_id":"70c29c08-e604-5402-aed4-0060997ffb4f"}`),
 			refRefundCardV1: []byte(`{"order_id":"00eb6f24-533e-5d3d-8609-609610007898","payment_id":"70c29c08-e604-5402-aed4-0060997ffb4f"}`),
+		},
+		Schemas: map[event.Ref]string{
+			refChargeCardV1: `{"type":"object","required":["amount_cents","card","order_id","payment_id"],"properties":{"amount_cents":{"type":"integer","minimum":0},"card":{"type":"string","pattern":"^[0-9]{12,19}$","example":"4242424242424242"},"order_id":{"type":"string","format":"uuid","example":"00eb6f24-533e-5d3d-8609-609610007898"},"payment_id":{"type":"string","format":"uuid","example":"70c29c08-e604-5402-aed4-0060997ffb4f"}}}`,
+			refRefundCardV1: `{"type":"object","required":["order_id","payment_id"],"properties":{"order_id":{"type":"string","format":"uuid","example":"00eb6f24-533e-5d3d-8609-609610007898"},"payment_id":{"type":"string","format":"uuid","example":"70c29c08-e604-5402-aed4-0060997ffb4f"}}}`,
 		},
 		Keys: map[event.Ref]string{
 			refCardChargedV1:  "order_id",

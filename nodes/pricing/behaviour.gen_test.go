@@ -9,7 +9,7 @@ import (
 	"github.com/omninode-ai/omninode/onex/onextest"
 )
 
-// TestBehaviour holds the handler to what the contract promises, with schema-minimal inputs.
+// TestBehaviour holds the handler to what the contract promises, with inputs at the limits of their schemas.
 func TestBehaviour(t *testing.T) {
 	t.Parallel()
 	onextest.Behaviour(t, onextest.Case{
@@ -17,6 +17,9 @@ func TestBehaviour(t *testing.T) {
 		Routes: routes(testHandler(t)),
 		Examples: map[event.Ref][]byte{
 			refPriceOrderV1: []byte(`{"lines":[{"quantity":1,"sku":"sku","unit_cents":1}],"order_id":"00eb6f24-533e-5d3d-8609-609610007898"}`),
+		},
+		Schemas: map[event.Ref]string{
+			refPriceOrderV1: `{"type":"object","required":["lines","order_id"],"properties":{"lines":{"type":"array","items":{"type":"object","required":["quantity","sku","unit_cents"],"properties":{"quantity":{"type":"integer","minimum":1,"maximum":1000000},"sku":{"type":"string","minLength":1,"maxLength":64,"example":"sku"},"unit_cents":{"type":"integer","minimum":0,"maximum":100000000}}},"minItems":1,"maxItems":1000},"order_id":{"type":"string","format":"uuid","example":"00eb6f24-533e-5d3d-8609-609610007898"}}}`,
 		},
 		Keys: map[event.Ref]string{
 			refOrderPricedV1: "order_id",

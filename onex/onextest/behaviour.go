@@ -1,13 +1,15 @@
 // Package onextest holds a node's handler to what its contract promises. Generated tests call
 // Behaviour, which drives the delivery core with an in-memory store: every declared input with a
-// minimal example, twice, as a duplicate, as poison, with unknown fields; every transition of a
-// machine; a workflow to its happy end, and to its failure after every step that can fail.
+// minimal example, twice, as a duplicate, as poison, with unknown fields; payloads at the limits of
+// its schema and outside of each; batches; every transition of a machine; a workflow to its happy end,
+// and to its failure after every step that can fail.
 //
 // The package is light: it links the delivery core, no backend. For backends see its folder
 // embedded.
 package onextest
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -22,6 +24,7 @@ type Case struct {
 	Node     onex.Node
 	Routes   onex.Routes
 	Examples map[event.Ref][]byte // a valid payload of each input
+	Schemas  map[event.Ref]string // its JSON Schema, without references and with examples of text
 	Keys     map[event.Ref]string // the key property of each message the node handles or sends
 }
 
@@ -67,7 +70,15 @@ func (c Case) scenarios() ([]scenario, error) {
 		}
 	}
 	for _, in := range c.Node.Inputs {
+		var s schema
+		if err := json.Unmarshal([]byte(c.Schemas[in.Type]), &s); err != nil {
+			return nil, fmt.Errorf("schema of %s: %w", in.Type, err)
+		}
 		list = append(list, c.poisonScenarios(in)...)
+		list = append(list, c.limitScenarios(in, &s)...)
+		if in.Batch.Size > 1 {
+			list = append(list, c.batchScenario(in, &s))
+		}
 	}
 	return list, nil
 }
@@ -83,6 +94,8 @@ func (c Case) complete() error {
 			return fmt.Errorf("input %s has no route", in.Type)
 		case c.Examples[in.Type] == nil:
 			return fmt.Errorf("input %s has no example", in.Type)
+		case c.Schemas[in.Type] == "":
+			return fmt.Errorf("input %s has no schema", in.Type)
 		case c.Keys[in.Type] == "":
 			return fmt.Errorf("input %s has no key property", in.Type)
 		}

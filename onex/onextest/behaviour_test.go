@@ -2,8 +2,8 @@ package onextest
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -13,6 +13,7 @@ import (
 	"github.com/omninode-ai/omninode/onex"
 	"github.com/omninode-ai/omninode/onex/engine"
 	"github.com/omninode-ai/omninode/onex/event"
+	"github.com/omninode-ai/omninode/onex/payload"
 )
 
 // thing is the payload of every message here.
@@ -22,17 +23,33 @@ type thing struct {
 }
 
 func (t thing) Validate() error {
-	if t.N < 0 {
-		return errors.New("n is negative")
+	if t.N < 0 || t.N > 9 {
+		return errors.New("n is out of its limits")
 	}
 	return nil
 }
 
-func decodeThing(data []byte) (v thing, err error) {
-	if err := json.Unmarshal(data, &v); err != nil {
-		return v, err
+func decodeThing(data []byte) (thing, error) {
+	return payload.Decode(data, func(r *payload.Reader) (v thing) {
+		r.Object([]string{"id", "n"}, func(name string) {
+			switch name {
+			case "id":
+				v.ID = r.String()
+			case "n":
+				v.N = r.Int()
+			}
+		})
+		return v
+	})
+}
+
+// schemas says the same of the payloads of some inputs.
+func schemas(refs ...event.Ref) map[event.Ref]string {
+	all := map[event.Ref]string{}
+	for _, r := range refs {
+		all[r] = `{"type":"object","required":["id","n"],"properties":{"id":{"type":"string","example":"a"},"n":{"type":"integer","minimum":0,"maximum":9}}}`
 	}
-	return v, v.Validate()
+	return all
 }
 
 func ref(s string) event.Ref { return event.MustRef(s) }
@@ -80,6 +97,7 @@ func calc(h func(in onex.Input[thing], out *onex.Emissions) error) Case {
 			return h(in, out)
 		})},
 		Examples: map[event.Ref][]byte{ask(): []byte(`{"id":"a","n":1}`)},
+		Schemas:  schemas(ask()),
 		Keys:     map[event.Ref]string{ask(): "id", answer(): "id", counted(): "n"},
 	}
 }
@@ -101,7 +119,7 @@ func TestCompute(t *testing.T) {
 			return nil
 		}, "broke a schema"},
 		"random": {func(_ onex.Input[thing], out *onex.Emissions) error {
-			out.Add(event.Event, answer(), "a", thing{"a", rand.Int64()})
+			out.Add(event.Event, answer(), "a", thing{"a", rand.Int64N(10)})
 			return nil
 		}, "is not deterministic"},
 		"every other time": {alternating(), "is not deterministic"},
@@ -127,7 +145,7 @@ func TestCompute(t *testing.T) {
 			return nil
 		}, ""},
 		"curious": {func(in onex.Input[thing], out *onex.Emissions) error {
-			out.Add(event.Event, answer(), "a", thing{"a", int64(len(in.Event.Data))})
+			out.Add(event.Event, answer(), "a", thing{"a", int64(len(in.Event.Data)) % 10})
 			return nil
 		}, "an unknown field changed what is emitted"},
 	} {
@@ -155,6 +173,7 @@ func TestIncompleteCase(t *testing.T) {
 		"has 1 inputs but 0 routes": func(c *Case) { c.Routes = nil },
 		"has no route":              func(c *Case) { c.Routes = onex.Routes{secret(): nil} },
 		"has no example":            func(c *Case) { c.Examples = nil },
+		"has no schema":             func(c *Case) { c.Schemas = nil },
 		"has no key property":       func(c *Case) { c.Keys = nil },
 		"is declared twice": func(c *Case) {
 			c.Node.Inputs = append(c.Node.Inputs, c.Node.Inputs[0])
@@ -183,6 +202,7 @@ func lamp(h func(in onex.Input[thing], s thing) (thing, error)) Case {
 			}},
 		},
 		Routes:   onex.Routes{on: route, hit: route},
+		Schemas:  schemas(on, hit),
 		Examples: map[event.Ref][]byte{on: []byte(`{"id":"a","n":1}`), hit: []byte(`{"id":"b","n":2}`)},
 		Keys:     map[event.Ref]string{on: "id", hit: "id"},
 	}
@@ -246,7 +266,7 @@ func trip(b onex.Builders) Case {
 	}
 	c := Case{
 		Node:     onex.Node{Name: "trip", Kind: onex.Orchestrator, Workflow: wf},
-		Examples: map[event.Ref][]byte{}, Keys: map[event.Ref]string{},
+		Examples: map[event.Ref][]byte{}, Schemas: map[event.Ref]string{}, Keys: map[event.Ref]string{},
 	}
 	decoders := map[event.Ref]func([]byte) error{}
 	for _, r := range []string{"cars/book.v1", "cars/cancel.v1", "rooms/book.v1", "rooms/cancel.v1", "trip/done.v1", "trip/lost.v1"} {
@@ -263,6 +283,7 @@ func trip(b onex.Builders) Case {
 		}
 		c.Node.Inputs = append(c.Node.Inputs, in)
 		c.Examples[in.Type], c.Keys[in.Type] = []byte(`{"id":"a","n":1}`), "id"
+		maps.Copy(c.Schemas, schemas(in.Type))
 		decoders[in.Type] = func(data []byte) error { _, err := decodeThing(data); return err }
 	}
 	c.Routes = onex.Orchestrate(wf, b, decoders)
@@ -298,7 +319,7 @@ func TestOrchestrator(t *testing.T) {
 		}, "emitted cars/book.v1 with another key"},
 		"random": {func(b *onex.Builders) {
 			b.Send["car"] = func(context.Context, []byte) (string, onex.Payload, error) {
-				return "a", thing{"a", rand.Int64()}, nil
+				return "a", thing{"a", rand.Int64N(10)}, nil
 			}
 		}, "is not deterministic"},
 	} {

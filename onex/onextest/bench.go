@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"strconv"
 	"time"
 
@@ -154,11 +155,15 @@ func (d delivered) String() string {
 // the handler.
 func (b *bench) deliver(r record) (delivered, error) {
 	b.offset++
+	return b.settle(b.core.Open(r.raw(b.offset)))
+}
+
+// raw returns r as it stands on its topic.
+func (r record) raw(offset int64) engine.Record {
 	topic := event.Topic{Class: r.class, Ref: r.event.Type}
-	return b.settle(b.core.Open(engine.Record{
-		Topic: topic.String(), Offset: b.offset, Key: r.event.PartitionKey,
-		Headers: r.event.Headers(), Value: r.event.Data,
-	}))
+	return engine.Record{
+		Topic: topic.String(), Offset: offset, Key: r.event.PartitionKey, Headers: r.event.Headers(), Value: r.event.Data,
+	}
 }
 
 func (b *bench) settle(it engine.Item) (delivered, error) {
@@ -264,7 +269,10 @@ func (b *bench) guarded(in event.Ref, c engine.Call) (out engine.Outcome, err er
 			err = fmt.Errorf("handler of %s panicked: %v", in, p)
 		}
 	}()
-	c.State, c.Event.Data = bytes.Clone(c.State), bytes.Clone(c.Event.Data)
+	c.State, c.Event.Data, c.Rest = bytes.Clone(c.State), bytes.Clone(c.Event.Data), slices.Clone(c.Rest)
+	for i := range c.Rest {
+		c.Rest[i].Event.Data = bytes.Clone(c.Rest[i].Event.Data)
+	}
 	out = b.c.Routes[in](context.Background(), c)
 	if _, ok := errors.AsType[*onex.InvalidInputError](out.Err); ok {
 		return out, nil
@@ -298,6 +306,9 @@ func fingerprint(o engine.Outcome) []byte {
 		if e.Position != nil {
 			b = fmt.Appendf(b, " %v", *e.Position)
 		}
+	}
+	for _, rest := range o.Rest {
+		b = fmt.Appendf(b, "\nand %s", fingerprint(rest))
 	}
 	return b
 }

@@ -26,19 +26,41 @@ func Call(t testing.TB, routes onex.Routes, in Input) engine.Outcome {
 	if !ok {
 		t.Fatalf("no route of %s", in.Type)
 	}
+	return handle(t.Context(), call(t, in))
+}
+
+func call(t testing.TB, in Input) engine.Call {
+	t.Helper()
 	now := time.Date(2026, 1, 31, 8, 0, 0, 0, time.UTC)
-	call := engine.Call{
+	c := engine.Call{
 		Event:          event.NewRoot("onex://onextest", in.Type, "key", encode(t, in.Data), now),
 		IdempotencyKey: in.IdempotencyKey,
 		Attempt:        1,
 	}
-	if call.IdempotencyKey == "" {
-		call.IdempotencyKey = call.Event.ID
+	if c.IdempotencyKey == "" {
+		c.IdempotencyKey = c.Event.ID
 	}
 	if in.State != nil {
-		call.State = encode(t, in.State)
+		c.State = encode(t, in.State)
 	}
-	return handle(t.Context(), call)
+	return c
+}
+
+// CallBatch calls the handler of a batched input once with several inputs, of which the first says the
+// type, and returns an outcome for each, or the only one if the handler failed.
+func CallBatch(t testing.TB, routes onex.Routes, inputs ...Input) []engine.Outcome {
+	t.Helper()
+	handle, ok := routes[inputs[0].Type]
+	if !ok {
+		t.Fatalf("no route of %s", inputs[0].Type)
+	}
+	calls := make([]engine.Call, 0, len(inputs))
+	for _, in := range inputs {
+		calls = append(calls, call(t, in))
+	}
+	calls[0].Rest = calls[1:]
+	out := handle(t.Context(), calls[0])
+	return append([]engine.Outcome{out}, out.Rest...)
 }
 
 // Emitted returns the payload of the only emission of an outcome, which must be of type ref.

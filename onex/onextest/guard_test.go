@@ -31,6 +31,7 @@ func door(heard func(n int64) bool, h func(in onex.Input[thing]) error) Case {
 			}},
 		},
 		Routes:   onex.Routes{knock: onex.Reduce(decodeThing, decodeThing, step, guard), shut: onex.Reduce(decodeThing, decodeThing, step)},
+		Schemas:  schemas(knock, shut),
 		Examples: map[event.Ref][]byte{knock: []byte(`{"id":"a","n":1}`), shut: []byte(`{"id":"a","n":2}`)},
 		Keys:     map[event.Ref]string{knock: "id", shut: "id"},
 	}

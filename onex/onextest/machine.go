@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/omninode-ai/omninode/onex"
 	"github.com/omninode-ai/omninode/onex/engine"
 	"github.com/omninode-ai/omninode/onex/event"
 )
@@ -211,12 +212,16 @@ func (c Case) reach(b *bench, in event.Ref) error {
 		}
 	}
 	if c.Node.Workflow != nil && in != c.Node.Workflow.Start {
-		for _, s := range c.Node.Workflow.Steps {
-			if slices.Contains(s.Success, in) || slices.Contains(s.Failure, in) {
-				_, err := b.run(s.Name)
-				return err
-			}
-		}
+		_, err := b.run(c.waiting(in).Name)
+		return err
 	}
 	return nil
+}
+
+// waiting returns the step of the workflow that waits for an answer.
+func (c Case) waiting(in event.Ref) onex.Step {
+	steps := c.Node.Workflow.Steps
+	return steps[slices.IndexFunc(steps, func(s onex.Step) bool {
+		return slices.Contains(s.Success, in) || slices.Contains(s.Failure, in)
+	})]
 }

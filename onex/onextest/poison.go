@@ -10,38 +10,34 @@ import (
 // poisonScenarios tries what must become a dead letter instead of reaching the handler.
 func (c Case) poisonScenarios(in engine.Input) []scenario {
 	name := in.Type.String() + "/poison/"
-	list := []scenario{
-		c.poison(name+"broken_json", in, engine.Malformed, func(r record) record {
+	return []scenario{
+		c.poison(name+"broken_json", in, engine.Malformed, func(r record) (record, error) {
 			r.event.Data = r.event.Data[:len(r.event.Data)-1]
-			return r
+			return r, nil
 		}),
-		c.poison(name+"no_id", in, engine.Malformed, func(r record) record {
+		c.poison(name+"no_id", in, engine.Malformed, func(r record) (record, error) {
 			r.event.ID = ""
-			return r
+			return r, nil
 		}),
 		c.wrongType(name+"wrong_type", in),
 	}
-	return append(list, c.poison(name+"no_object", in, engine.Invalid, func(r record) record {
-		r.event.Data = []byte("[]")
-		return r
-	}))
 }
 
 // poison delivers a spoilt example where the intact one would be handled.
-func (c Case) poison(name string, in engine.Input, want engine.Class, spoil func(record) record) scenario {
+func (c Case) poison(name string, in engine.Input, want engine.Class, spoil func(record) (record, error)) scenario {
 	return scenario{name, func() error {
 		b, err := c.bench()
 		if err != nil {
 			return err
 		}
-		if err := c.reach(b, in.Type); err != nil {
-			return err
+		r, err := c.ready(b, in.Type)
+		if err == nil {
+			r, err = spoil(r)
 		}
-		r, err := b.example(in.Type)
 		if err != nil {
 			return err
 		}
-		return b.expect(spoil(r), fmt.Sprintf("a dead letter of class %s", want), func(d delivered) bool {
+		return b.expect(r, fmt.Sprintf("a dead letter of class %s", want), func(d delivered) bool {
 			return d.result == engine.DeadLettered && d.class == want
 		})
 	}}
