@@ -15,6 +15,8 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/mod/modfile"
 	"golang.org/x/mod/module"
+
+	"github.com/omninode-ai/omninode/contract"
 )
 
 const (
@@ -30,7 +32,8 @@ func newInitCommand(a *app) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "init [DIR]",
 		Short: "start a module of your own for nodes",
-		Long: "init writes go.mod, Makefile, .gitignore and an empty nodes folder into DIR (default: here).\n\n" +
+		Long: "init writes go.mod, Makefile, .gitignore, the schema that editors check contracts with, and an empty\n" +
+			"nodes folder into DIR (default: here).\n\n" +
 			"While OmniNode is not published, go.mod refers to a copy of its sources by a replace line; its\n" +
 			"requirements are copied from there, so that nothing has to be resolved.",
 		Example: "  omninode init shop --module example.com/shop --omninode-path ../omninode",
@@ -91,7 +94,11 @@ func moduleFiles(dir, modulePath, sources string) (map[string][]byte, error) {
 	if err != nil {
 		return nil, unreadable(filepath.Join(sources, "go.sum"), err)
 	}
-	files := map[string][]byte{"go.mod": goMod, "go.sum": goSum, filepath.Join("nodes", ".gitkeep"): nil}
+	schema, err := contract.JSONSchema()
+	if err != nil {
+		return nil, err
+	}
+	files := map[string][]byte{"go.mod": goMod, "go.sum": goSum, schemaFile: schema, filepath.Join("nodes", ".gitkeep"): nil}
 	for target, source := range map[string]string{"Makefile": "starter/Makefile", ".gitignore": "starter/gitignore"} {
 		content, err := starter.ReadFile(source)
 		if err != nil {

@@ -47,7 +47,8 @@ func (a *app) newNode(c *cobra.Command, node string, kind contract.Kind) error {
 	if !event.ValidName(node) {
 		return usage(c, fmt.Errorf("node %q: lower-case words joined by hyphens, at most %d characters", node, event.MaxNameLength))
 	}
-	if _, err := findModule(a.nodes); err != nil {
+	m, err := findModule(a.nodes)
+	if err != nil {
 		return err
 	}
 	existing, err := a.contractFiles()
@@ -61,6 +62,9 @@ func (a *app) newNode(c *cobra.Command, node string, kind contract.Kind) error {
 	file := filepath.Join(a.nodes, node, contract.FileName)
 	if _, err := os.Lstat(filepath.Dir(file)); err == nil {
 		return mistake(codeExists, fmt.Errorf("%s exists already", filepath.Dir(file)), "choose another name, or remove it first")
+	}
+	if src, err = withModeline(m.Root, file, src); err != nil {
+		return err
 	}
 	all := maps.Clone(existing)
 	all[file] = src
@@ -76,6 +80,16 @@ func (a *app) newNode(c *cobra.Command, node string, kind contract.Kind) error {
 	}
 	fmt.Fprintf(a.stdout, "next:  edit %s, then: omninode generate\n", file)
 	return nil
+}
+
+// withModeline puts the comment by which editors find the schema before a contract, if the module
+// has the schema.
+func withModeline(root, file string, src []byte) ([]byte, error) {
+	if _, err := os.Stat(filepath.Join(root, schemaFile)); err != nil {
+		return src, nil //nolint:nilerr // without a schema there is nothing to find
+	}
+	line, err := modeline(root, file)
+	return append(line, src...), err
 }
 
 // contractFiles reads the contracts of the fleet, by path; none if the folder does not exist yet.
