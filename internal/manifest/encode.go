@@ -9,6 +9,7 @@ import (
 	"io"
 
 	appsv1 "k8s.io/api/apps/v1"
+	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	utilyaml "k8s.io/apimachinery/pkg/util/yaml"
@@ -95,6 +96,8 @@ func blank(k metav1.TypeMeta) (any, bool) {
 		return &corev1.Service{}, true
 	case "apps/v1/Deployment":
 		return &appsv1.Deployment{}, true
+	case "autoscaling/v2/HorizontalPodAutoscaler":
+		return &autoscalingv2.HorizontalPodAutoscaler{}, true
 	default:
 		return nil, false
 	}

@@ -33,7 +33,8 @@ type Deployment struct {
 type Node struct {
 	Contract *contract.Contract
 	Image    Image
-	Replicas int32
+	Replicas int32             // at least
+	Most     int32             // at most
 	Config   map[string]string // the node's ConfigMap
 }
 
@@ -74,8 +75,8 @@ func (in Input) node(c *contract.Contract) Node {
 	image.Ref = in.Values.image(image.Ref)
 	return Node{
 		Contract: c, Image: image,
-		Replicas: in.Values.replicas(c.Node),
-		Config:   in.Values.config(c),
+		Replicas: in.Values.sizing(c).Replicas, Most: in.Values.most(c),
+		Config: in.Values.config(c),
 	}
 }
 

@@ -9,7 +9,6 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
 )
@@ -39,7 +38,11 @@ func (in Input) namespace() *corev1.Namespace {
 
 // objects returns the objects of one node in the order they are applied.
 func (in Input) objects(n Node) []any {
-	return []any{in.account(n), in.configMap(n), in.service(n), in.deployment(n)}
+	list := []any{in.account(n), in.configMap(n), in.service(n), in.deployment(n)}
+	if scaler := in.autoscaler(n); scaler != nil {
+		list = append(list, scaler)
+	}
+	return list
 }
 
 func (in Input) meta(n Node, suffix string) metav1.ObjectMeta {
@@ -87,7 +90,7 @@ func (in Input) deployment(n Node) *appsv1.Deployment {
 		TypeMeta:   metav1.TypeMeta{APIVersion: "apps/v1", Kind: "Deployment"},
 		ObjectMeta: meta,
 		Spec: appsv1.DeploymentSpec{
-			Replicas: new(n.Replicas),
+			Replicas: in.replicas(n),
 			Selector: &metav1.LabelSelector{MatchLabels: map[string]string{labelName: n.Contract.Node}},
 			Strategy: appsv1.DeploymentStrategy{
 				Type: appsv1.RollingUpdateDeploymentStrategyType,
@@ -105,6 +108,14 @@ func (in Input) deployment(n Node) *appsv1.Deployment {
 			},
 		},
 	}
+}
+
+// replicas is left to the autoscaler if there is one: applying a manifest must not undo what it did.
+func (in Input) replicas(n Node) *int32 {
+	if in.autoscaler(n) != nil {
+		return nil
+	}
+	return new(n.Replicas)
 }
 
 func (in Input) pod(n Node) corev1.PodSpec {
@@ -129,7 +140,7 @@ func (in Input) pod(n Node) corev1.PodSpec {
 }
 
 func (in Input) container(n Node) corev1.Container {
-	size := in.Values.sizing(n.Contract.Node)
+	size := in.Values.sizing(n.Contract)
 	return corev1.Container{
 		Name: n.Contract.Node, Image: n.Image.String(),
 		Ports: []corev1.ContainerPort{{Name: "http", ContainerPort: httpPort}},
@@ -140,16 +151,11 @@ func (in Input) container(n Node) corev1.Container {
 			fieldVar("ONEX_INSTANCE", "metadata.name"),
 			fieldVar("ONEX_ADVERTISE_ADDR", "status.podIP"),
 			{Name: "ONEX_HTTP_ADDR", Value: fmt.Sprintf(":%d", httpPort)},
+			{Name: "GOMEMLIMIT", Value: size.goMemoryLimit()},
 		},
 		LivenessProbe:  probe("/healthz", 10, 3),
 		ReadinessProbe: probe("/readyz", 2, 2),
-		Resources: corev1.ResourceRequirements{
-			Requests: corev1.ResourceList{
-				corev1.ResourceCPU:    resource.MustParse(size.CPU),
-				corev1.ResourceMemory: resource.MustParse(size.Memory),
-			},
-			Limits: corev1.ResourceList{corev1.ResourceMemory: resource.MustParse(size.MemoryLimit)},
-		},
+		Resources:      size.requirements(),
 		SecurityContext: &corev1.SecurityContext{
 			ReadOnlyRootFilesystem: new(true), AllowPrivilegeEscalation: new(false),
 			Capabilities: &corev1.Capabilities{Drop: []corev1.Capability{"ALL"}},

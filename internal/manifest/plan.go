@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/omninode-ai/omninode/contract"
 )
@@ -34,12 +36,20 @@ func Plan(d *Deployment, o PlanOptions) []byte {
 func planImages(w io.Writer, d *Deployment, o PlanOptions) {
 	fmt.Fprint(w, "\n## Images, by digest\n\n| node | kind | version | replicas | image | size | change |\n|---|---|---|---|---|---|---|\n")
 	for _, n := range d.Nodes {
-		fmt.Fprintf(w, "| %s | %s | %s | %d | %s | %s | %s |\n",
-			n.Contract.Node, n.Contract.Kind, n.Contract.Version, n.Replicas, n.Image, bytesText(n.Image.Size), imageChange(n, o.Previous))
+		fmt.Fprintf(w, "| %s | %s | %s | %s | %s | %s | %s |\n",
+			n.Contract.Node, n.Contract.Kind, n.Contract.Version, instances(n), n.Image, bytesText(n.Image.Size), imageChange(n, o.Previous))
 	}
 	for _, gone := range goneNodes(d, o.Previous) {
 		fmt.Fprintf(w, "| %s | | | 0 | | | removed; delete its objects by hand |\n", gone)
 	}
+}
+
+// instances says how many run.
+func instances(n Node) string {
+	if n.Most == n.Replicas {
+		return strconv.Itoa(int(n.Replicas))
+	}
+	return fmt.Sprintf("%d to %d above %d %% CPU", n.Replicas, n.Most, n.Contract.Scaling.CPU)
 }
 
 func imageChange(n Node, p Previous) string {
@@ -97,19 +107,27 @@ func (c change) String() string {
 
 func planSecrets(w io.Writer, d *Deployment) {
 	fmt.Fprint(w, "\n## Secrets and policies\n\nValues are in Vault only. Each node opens its own path with its AppRole, whose secret id is key\n`secret_id` of the Kubernetes secret named here.\n\n"+
-		"| node | Vault path | fields | AppRole and policy | Kubernetes secret |\n|---|---|---|---|---|\n")
+		"| node | Vault path | fields and credentials | AppRole and policy | Kubernetes secret |\n|---|---|---|---|---|\n")
 	for _, n := range d.Nodes {
 		v := contract.Derive(n.Contract).Vault
 		fmt.Fprintf(w, "| %s | %s/%s | %s | %s | %s |\n",
-			n.Contract.Node, v.Mount, v.Path, strings.Join(v.Fields, ", "), v.Role, n.Contract.Node+approleSuffix)
+			n.Contract.Node, v.Mount, v.Path, strings.Join(append(v.Fields, v.Credentials...), ", "), v.Role, n.Contract.Node+approleSuffix)
 	}
 }
 
 func planTopics(w io.Writer, d *Deployment) {
-	fmt.Fprint(w, "\n## Topics\n\n| topic | produced by | consumed by |\n|---|---|---|\n")
+	fmt.Fprint(w, "\n## Topics\n\nTheir owners create them at start. One that exists is left as it is, and its owner's log says what differs.\n\n"+
+		"| topic | partitions | kept | produced by | consumed by |\n|---|---|---|---|---|\n")
 	for _, t := range topics(d) {
-		fmt.Fprintf(w, "| %s | %s | %s |\n", t.name, orOutside(t.producers), orOutside(t.consumers))
+		fmt.Fprintf(w, "| %s | %d | %s | %s | %s |\n", t.name, t.partitions, kept(t.retention), orOutside(t.producers), orOutside(t.consumers))
 	}
+}
+
+func kept(retention time.Duration) string {
+	if retention == 0 {
+		return "as the cluster does"
+	}
+	return retention.String()
 }
 
 func orOutside(nodes []string) string {

@@ -3,13 +3,17 @@ package manifest
 import (
 	"maps"
 	"slices"
+	"time"
 
+	"github.com/omninode-ai/omninode/contract"
 	"github.com/omninode-ai/omninode/onex/event"
 )
 
 // A topicUse is one topic with the nodes at its ends.
 type topicUse struct {
 	name                 string
+	partitions           int
+	retention            time.Duration // 0: the cluster's
 	producers, consumers []string
 }
 
@@ -19,20 +23,25 @@ func topics(d *Deployment) []topicUse {
 	use := func(t event.Topic) *topicUse {
 		name := t.String()
 		if uses[name] == nil {
-			uses[name] = &topicUse{name: name}
+			uses[name] = &topicUse{name: name, partitions: contract.DefaultPartitions}
 		}
 		return uses[name]
+	}
+	useOf := func(m *contract.Message) *topicUse {
+		t := use(m.Topic())
+		t.partitions, t.retention = m.Partitions, m.Retention
+		return t
 	}
 	for _, n := range d.Nodes {
 		c := n.Contract
 		for _, m := range c.Inputs() {
-			in := use(m.Topic())
+			in := useOf(m)
 			in.consumers = append(in.consumers, c.Node)
 			dead := use(event.DeadLetterTopic(c.Node, m.Ref))
 			dead.producers, dead.consumers = []string{c.Node}, []string{"people"}
 		}
 		for _, m := range c.Outputs() {
-			out := use(m.Topic())
+			out := useOf(m)
 			out.producers = append(out.producers, c.Node)
 		}
 	}

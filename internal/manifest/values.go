@@ -1,13 +1,11 @@
 package manifest
 
 import (
-	"cmp"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
 
-	"k8s.io/apimachinery/pkg/api/resource"
 	"k8s.io/apimachinery/pkg/util/validation"
 	"sigs.k8s.io/yaml"
 
@@ -27,12 +25,13 @@ type Values struct {
 	Nodes map[string]NodeValues `json:"nodes,omitempty"`
 }
 
-// Sizing says how many instances of a node run and what each is given. Zero values take the default.
+// Sizing says how many instances of a node run and what each is given. A value of the node comes
+// before the contract's resources and scaling, and those before the defaults of the environment.
 type Sizing struct {
-	Replicas    int32  `json:"replicas,omitempty"`     // default 1
+	Replicas    int32  `json:"replicas,omitempty"`     // at least; default 1
 	CPU         string `json:"cpu,omitempty"`          // requested, default 50m
 	Memory      string `json:"memory,omitempty"`       // requested, default 64Mi
-	MemoryLimit string `json:"memory_limit,omitempty"` // default 128Mi
+	MemoryLimit string `json:"memory_limit,omitempty"` // default 128Mi, with resources their memory
 }
 
 // NodeValues is what one node has of its own.
@@ -55,21 +54,6 @@ func (v Values) image(ref string) string {
 		return ref
 	}
 	return strings.TrimSuffix(v.Registry, "/") + "/" + ref
-}
-
-func (v Values) replicas(node string) int32 {
-	return cmp.Or(v.Nodes[node].Replicas, v.Defaults.Replicas, 1)
-}
-
-// sizing returns a node's sizing with every default filled in.
-func (v Values) sizing(node string) Sizing {
-	n := v.Nodes[node]
-	return Sizing{
-		Replicas:    v.replicas(node),
-		CPU:         cmp.Or(n.CPU, v.Defaults.CPU, "50m"),
-		Memory:      cmp.Or(n.Memory, v.Defaults.Memory, "64Mi"),
-		MemoryLimit: cmp.Or(n.MemoryLimit, v.Defaults.MemoryLimit, "128Mi"),
-	}
 }
 
 // config returns the environment variables of a node that are no secrets: the runtime's, the role
@@ -95,7 +79,7 @@ func required() []string { return []string{"CONSUL_HTTP_ADDR", "ONEX_KAFKA_BROKE
 // reserved are the variables that the manifests set themselves.
 func reserved() []string {
 	return []string{
-		"ONEX_ADVERTISE_ADDR", "ONEX_HTTP_ADDR", "ONEX_INSTANCE",
+		"GOMEMLIMIT", "ONEX_ADVERTISE_ADDR", "ONEX_HTTP_ADDR", "ONEX_INSTANCE",
 		"VAULT_ROLE_ID", "VAULT_SECRET_ID", "VAULT_SECRET_ID_FILE",
 		"VAULT_ROLE", "VAULT_TOKEN", "VAULT_TOKEN_FILE", // a node has one login only
 	}
@@ -153,14 +137,5 @@ func (v Values) checkNode(c *contract.Contract) []string {
 			problems = append(problems, fmt.Sprintf("values: nodes.%s.config.%s is not in the contract", c.Node, key))
 		}
 	}
-	s := v.sizing(c.Node)
-	for _, q := range []struct{ key, text string }{{"cpu", s.CPU}, {"memory", s.Memory}, {"memory_limit", s.MemoryLimit}} {
-		if _, err := resource.ParseQuantity(q.text); err != nil {
-			problems = append(problems, fmt.Sprintf("values: nodes.%s.%s %q: %v", c.Node, q.key, q.text, err))
-		}
-	}
-	if s.Replicas < 0 {
-		problems = append(problems, fmt.Sprintf("values: nodes.%s.replicas is negative", c.Node))
-	}
-	return problems
+	return append(problems, v.checkSizing(c)...)
 }
