@@ -60,6 +60,8 @@ const (
 	ArtefactScaffold  Artefact = "handler_test.go"
 	ArtefactShow      Artefact = "omninode show"
 	ArtefactCheck     Artefact = "omninode validate"
+	ArtefactManifests Artefact = "manifests of omninode deploy"
+	ArtefactPolicy    Artefact = "policy in Vault"
 )
 
 // Kinds returns the kinds of nodes in which the key may stand.

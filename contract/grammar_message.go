@@ -46,12 +46,12 @@ func versionKeys() []Key {
 		{
 			Name: "partitions", Form: integer(1, maxPartitions), Example: "12", Default: itoa(DefaultPartitions),
 			Meaning: "Partitions of the topic: how many instances can share its work.",
-			Changes: []Artefact{ArtefactShow}, Test: "TestOperation",
+			Changes: []Artefact{ArtefactShow, ArtefactNode}, Test: "TestOwnerDecidesAboutTopics",
 		},
 		{
 			Name: "retention", Form: duration(), Example: "168h", Default: "what the cluster keeps",
 			Meaning: "How long the topic keeps a record.",
-			Changes: []Artefact{ArtefactShow}, Test: "TestOperation",
+			Changes: []Artefact{ArtefactShow, ArtefactNode}, Test: "TestOwnerDecidesAboutTopics",
 		},
 	}
 }

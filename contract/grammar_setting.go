@@ -16,31 +16,31 @@ func settingGrammar() []Section {
 			{
 				Name: "database_role", Form: name("a role of Vault's database engine", roleGrammar), Example: "reporting-reader", Default: "a value that is stored",
 				Meaning: "The secret is a user name and a password that Vault makes for this role and that end with their lease.",
-				Changes: []Artefact{ArtefactShow}, Test: "TestOperation",
+				Changes: []Artefact{ArtefactShow, ArtefactConfig, ArtefactPolicy}, Test: "TestSeedVaultMakesDatabaseCredentials",
 			},
 		}},
 		{Name: "check", Noun: "a check of health", Keys: []Key{
 			{
 				Name: "every", Required: Always, Form: duration(), Example: "10s",
 				Meaning: "Time between two checks.", Fix: "say how often to ask, e.g. every: 10s",
-				Changes: []Artefact{ArtefactShow}, Test: "TestOperation",
+				Changes: []Artefact{ArtefactNode}, Test: "TestFailingCheckShowsEverywhere",
 			},
 			{
 				Name: "timeout", Form: duration(), Example: "500ms", Default: DefaultCheckTimeout.String(),
 				Meaning: "Bound of one check, below `every`.",
-				Changes: []Artefact{ArtefactShow}, Test: "TestOperation",
+				Changes: []Artefact{ArtefactNode}, Test: "TestProbeIsBounded",
 			},
 		}},
 		{Name: "flag", Noun: "a flag", Keys: []Key{
 			{
 				Name: "default", Required: Always, Form: Form{Is: FormBoolean}, Example: "false",
 				Meaning: "Position of the flag as long as nobody turned it.", Fix: "say what holds until somebody turns it, e.g. default: false",
-				Changes: []Artefact{ArtefactShow}, Test: "TestOperation",
+				Changes: []Artefact{ArtefactShow, ArtefactConfig, ArtefactScaffold}, Test: "TestFlagCascade",
 			},
 			{
 				Name: "description", Required: Always, Form: description(), Example: "Mails in the new layout.",
 				Meaning: "What the flag turns on.", Fix: "say what it turns on",
-				Changes: []Artefact{ArtefactShow}, Test: "TestOperation",
+				Changes: []Artefact{ArtefactShow, ArtefactConfig}, Test: "TestGolden",
 			},
 		}},
 	}

@@ -155,23 +155,23 @@ func settingKeys() []Key {
 			Name: "health", Form: mapping(snakeOf("a requirement"), sectionOf("check")), Refused: impure("it is pure and depends on nothing"),
 			Example: "{server: {every: 10s}}",
 			Meaning: "Requirements that are asked whether they work; the node is not ready while one does not.",
-			Changes: []Artefact{ArtefactShow}, Test: "TestOperation",
+			Changes: []Artefact{ArtefactShow, ArtefactNode, ArtefactWire}, Test: "TestFailingCheckShowsEverywhere",
 		},
 		{
 			Name: "flags", Form: mapping(snakeOf("a flag"), sectionOf("flag")),
 			Example: "{new_layout: {default: false, description: Mails in the new layout.}}",
 			Meaning: "Switches that are turned while the node runs.",
-			Changes: []Artefact{ArtefactShow}, Test: "TestOperation",
+			Changes: []Artefact{ArtefactShow, ArtefactNode, ArtefactConfig, ArtefactScaffold}, Test: "TestFlagsFollowTheCatalog",
 		},
 		{
 			Name: "resources", Form: sectionOf("resources"), Example: "{cpu: 250m, memory: 64Mi}", Default: "what the cluster gives",
 			Meaning: "What an instance needs of a machine.",
-			Changes: []Artefact{ArtefactShow}, Test: "TestOperation",
+			Changes: []Artefact{ArtefactShow, ArtefactManifests}, Test: "TestSizing",
 		},
 		{
 			Name: "scaling", Form: sectionOf("scaling"), Example: "{min: 2, max: 8, cpu: 70}", Default: "one instance",
 			Meaning: "How many instances run.",
-			Changes: []Artefact{ArtefactShow}, Test: "TestOperation",
+			Changes: []Artefact{ArtefactShow, ArtefactManifests}, Test: "TestSizing",
 		},
 	}
 }
