@@ -27,7 +27,10 @@ type node struct {
 	Inputs   []input
 	Outputs  []output
 	Settings []setting
+	Flags    []flagField
 	Requires []requirement
+	Checks   []check
+	Topics   []topic
 	Examples []example
 	Keys     []keyProperty
 
@@ -57,17 +60,6 @@ type input struct {
 type emission struct{ Name, Ref, Class, Type, Key, Topic string }
 
 type output struct{ Ref, Class string }
-
-// setting is one field of Config, or one secret.
-type setting struct {
-	Field, Type, Doc          string
-	Read                      string
-	Key, Env, Default, Secret string // Go literals; Default and Secret may be ""
-	Description               string
-	Example                   string // Go expression
-}
-
-type requirement struct{ Field, Type, Name string }
 
 // example is a minimal payload of an input and its schema.
 type example struct{ Ref, JSON, Schema string }
@@ -106,6 +98,7 @@ func newNode(c *contract.Contract, opts Options) (*node, error) {
 	m.flow()
 	m.outputs()
 	m.refs()
+	m.operation()
 	m.n.Types, m.n.Patterns = m.types.sorted()
 	m.errs = append(m.errs, m.types.errs...)
 	m.errs = append(m.errs, collisions(m.n)...)
@@ -154,41 +147,6 @@ func property(t *contract.Type, name string) *contract.Property {
 		}
 	}
 	return nil
-}
-
-func (m *modeler) settings() {
-	for _, s := range m.c.Settings {
-		m.n.Settings = append(m.n.Settings, m.setting(s))
-	}
-	for _, s := range m.c.Secrets {
-		m.n.Settings = append(m.n.Settings, setting{
-			Field: contract.GoName(s.Key), Type: "config.Secret", Doc: remark(contract.GoName(s.Key), s.Description),
-			Read: "r.Secret(" + quote(s.Key) + ")",
-			Key:  quote(s.Key), Env: quote(contract.Env(m.c.Node, s.Key)), Secret: "true",
-			Description: quote(s.Description), Example: `config.NewSecret("example")`,
-		})
-	}
-	for _, r := range m.c.Requires {
-		m.n.Requires = append(m.n.Requires, requirement{Field: contract.GoName(r.Name), Type: r.Type, Name: r.Name})
-	}
-}
-
-func (m *modeler) setting(s *contract.Setting) setting {
-	goType, read := settingType(s.Schema)
-	rules := settingRules(s.Schema)
-	out := setting{
-		Field: contract.GoName(s.Key), Type: goType, Doc: remark(contract.GoName(s.Key), s.Description),
-		Read: fmt.Sprintf("r.%s(%s)", read, strings.Join(append([]string{quote(s.Key)}, rules...), ", ")),
-		Key:  quote(s.Key), Env: quote(contract.Env(m.c.Node, s.Key)), Description: quote(s.Description),
-	}
-	if s.Default != nil {
-		out.Default = quote(*s.Default)
-	}
-	var err error
-	if out.Example, err = settingExample(s); err != nil {
-		m.errs = append(m.errs, fmt.Errorf("config %s: %w", s.Key, err))
-	}
-	return out
 }
 
 // inputs models what compute and effect nodes handle.

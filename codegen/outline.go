@@ -77,6 +77,9 @@ func (n *node) nodeOutline() outline {
 			}
 		}
 	}
+	if len(n.Checks) > 0 {
+		o.Decls = append(o.Decls, "checks")
+	}
 	if n.timed() {
 		o.Imports = append(o.Imports, timeImport)
 	}
@@ -86,7 +89,8 @@ func (n *node) nodeOutline() outline {
 // timed reports whether node.gen.go says a duration.
 func (n *node) timed() bool {
 	says := func(s string) bool { return strings.Contains(s, "time.") }
-	return slices.ContainsFunc(n.Inputs, func(in input) bool { return says(in.Timeout) || says(in.Retry) }) ||
+	return len(n.Checks) > 0 || slices.ContainsFunc(n.Topics, func(t topic) bool { return says(t.Retention) }) ||
+		slices.ContainsFunc(n.Inputs, func(in input) bool { return says(in.Timeout) || says(in.Retry) }) ||
 		n.Reducer != nil && slices.ContainsFunc(n.Reducer.Transitions, func(t transition) bool { return says(t.Early) }) ||
 		n.Flow != nil && slices.ContainsFunc(n.Flow.Steps, func(s step) bool { return says(s.Timeout) })
 }
@@ -95,6 +99,9 @@ func (n *node) configOutline() outline {
 	o := outline{
 		Template: "node/config.gen.go.tmpl", Owner: Owned,
 		Imports: []string{configImport}, Decls: []string{"Config", "newConfig", "settings"},
+	}
+	if len(n.Flags) > 0 {
+		o.Decls = append(o.Decls, "flags")
 	}
 	if slices.ContainsFunc(n.Settings, func(s setting) bool { return s.Type == durationType }) {
 		o.Imports = append(o.Imports, timeImport)
@@ -147,7 +154,7 @@ func (n *node) handlerTestOutline() outline {
 		Template: "node/handler_test.go.tmpl", Owner: Scaffold,
 		Imports: []string{testingImport}, Decls: []string{"testHandler"},
 	}
-	if slices.ContainsFunc(n.Settings, func(s setting) bool { return s.Type == "config.Secret" }) {
+	if len(n.Flags) > 0 || slices.ContainsFunc(n.Settings, func(s setting) bool { return s.Type == secretType || s.Type == credentialsType }) {
 		o.Imports = append(o.Imports, configImport)
 	}
 	if slices.ContainsFunc(n.Settings, func(s setting) bool { return s.Type == durationType && s.Example != "0" }) {

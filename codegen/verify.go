@@ -29,6 +29,12 @@ func checkNames(c *contract.Contract) error {
 	for _, s := range c.Secrets {
 		v.check(keyGrammar.MatchString(s.Key), "secret", s.Key)
 	}
+	for _, f := range c.Flags {
+		v.check(keyGrammar.MatchString(f.Key), "flag", f.Key)
+	}
+	for _, h := range c.Health {
+		v.check(slices.ContainsFunc(c.Requires, func(r *contract.Requirement) bool { return r.Name == h.Requirement }), "requirement to check", h.Requirement)
+	}
 	for _, r := range c.Requires {
 		v.check(keyGrammar.MatchString(r.Name), "requirement", r.Name)
 		v.check(typeGrammar.MatchString(r.Type), "requirement type", r.Type)
@@ -121,6 +127,7 @@ func collisions(n *node) []error {
 		c.add(r.Type, "requirement "+r.Name)
 	}
 	members(c, "config", n.Settings, func(s setting) string { return s.Field })
+	members(c, "flags", n.Flags, func(f flagField) string { return f.Field })
 	members(c, "requires", n.Requires, func(r requirement) string { return r.Field })
 	if n.Flow != nil {
 		members(c, "workflow", n.Flow.Builders, func(b builder) string { return b.Method })

@@ -66,7 +66,7 @@ func Nodes(f *contract.Fleet) []Node {
 	for _, c := range f.Contracts {
 		n := Node{Name: c.Node}
 		for _, s := range c.Secrets {
-			n.Secrets = append(n.Secrets, Secret{Key: s.Key, Description: s.Description})
+			n.Secrets = append(n.Secrets, Secret{Key: s.Key, Description: s.Description, DatabaseRole: s.DatabaseRole})
 		}
 		nodes = append(nodes, n)
 	}
