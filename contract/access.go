@@ -22,9 +22,9 @@ func (p *parser) readAccess(it *item, message string) []string {
 		case !e.form.fits(node):
 			p.badName(e, node, "a node", "lower-case words joined by hyphens, at most 48 characters, e.g. order-sync")
 		case slices.Contains(nodes, node):
-			p.report(e.at, ruleDuplicate, "remove it", "node %q is named twice", node)
+			p.report(e.at, ruleDuplicate, "remove it", "node %q is named twice", node).edit(p.removeElement(e)...)
 		case node == p.contract.Node:
-			p.report(e.at, ruleContradiction, "remove it", "node %q owns %s: it needs no access", node, message)
+			p.report(e.at, ruleContradiction, "remove it", "node %q owns %s: it needs no access", node, message).edit(p.removeElement(e)...)
 		default:
 			nodes = append(nodes, node)
 			p.grants = append(p.grants, grant{message, node, e.at})
@@ -44,7 +44,7 @@ func (l *linker) checkAccess() {
 			used[grant{message: m.Ref.Name, node: node, at: Pos{File: m.Ref.Node}}] = true
 			if m.Access != nil && !slices.Contains(m.Access, node) {
 				p.report(u.pos, ruleAccessDenied, "add "+node+" to the access of "+m.Ref.Name+" in "+l.nodes[m.Ref.Node].file+", or remove this use",
-					"%s may be used by %s only (%s:%d)", m.Ref, strings.Join(m.Access, ", "), m.Pos.File, m.Pos.Line)
+					"%s may be used by %s only (%s:%d)", m.Ref, strings.Join(m.Access, ", "), m.Pos.File, m.Pos.Line).see(m.Pos, "%s is declared here", m.Ref)
 			}
 		}
 	}

@@ -66,6 +66,9 @@ type parser struct {
 	claims    map[claim]claimant     // what names become, to tell them apart
 	compared  int                    // characters compared to find near names
 	deferred  []deferred             // checks that need other nodes' messages
+	root      *section               // the contract itself
+	homes     map[*Message]*item     // mapping of an own message's versions
+	lastKey   string                 // property last named as a record's key
 	grants    []grant                // every node that access names
 	scalingAt Pos                    // of scaling
 }
@@ -145,6 +148,7 @@ func (g grammar) newParser(file string, src []byte) *parser {
 		meant:    map[*Message]bool{},
 		foreign:  map[foreignID]*Message{},
 		claims:   map[claim]claimant{},
+		homes:    map[*Message]*item{},
 	}
 }
 
@@ -170,6 +174,7 @@ func (p *parser) top() Pos { return Pos{File: p.file, Line: 1, Column: 1} }
 func (p *parser) read(root *item) {
 	root.form = sectionOf("contract")
 	s := p.section(root, "the contract")
+	p.root = s
 	p.readHead(s)
 	p.readTypes(s.get("types"))
 	p.readMessages(s.get("commands"), event.Command)

@@ -103,13 +103,26 @@ func (p *parser) removeFrom(start int, n *yaml.Node) []Edit {
 
 // quote returns the edit that makes a plain scalar text.
 func (p *parser) quote(n *yaml.Node) []Edit {
+	if strings.Contains(n.Value, "'") {
+		return nil
+	}
+	return p.wrap(n, "'", "'")
+}
+
+// wrap returns the edits that put something around a plain scalar.
+func (p *parser) wrap(n *yaml.Node, left, right string) []Edit {
 	start, ok := p.source.offset(p.pos(n))
 	if !ok || n.Kind != yaml.ScalarNode || n.Style&quotedStyle != 0 {
 		return nil
 	}
 	end, ok := p.source.scalar(start)
-	if !ok || string(p.source.text[start:end]) != n.Value || strings.Contains(n.Value, "'") {
+	if !ok || string(p.source.text[start:end]) != n.Value {
 		return nil
 	}
-	return []Edit{{File: p.file, Start: start, End: end, Text: "'" + n.Value + "'"}}
+	return []Edit{{File: p.file, Start: start, End: end, Text: left + n.Value + right}}
+}
+
+// sameScalar tells whether two values are written alike.
+func sameScalar(a, b *yaml.Node) bool {
+	return a.Kind == yaml.ScalarNode && b.Kind == yaml.ScalarNode && a.Value == b.Value && a.Style == b.Style
 }

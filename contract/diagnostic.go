@@ -13,6 +13,7 @@ type Diagnostic struct {
 	Fix     string    // what to do; never empty
 	Related []Related // other places that have to do with it, e.g. the other owner of a name
 	Edits   []Edit    // the fix where it is mechanical; applied together or not at all
+	Paste   []Edit    // text of the fix, put where it belongs: a start that only a person can finish
 }
 
 // Related is a place that helps to understand a mistake. It may be in another file.
@@ -50,6 +51,12 @@ func (d *Diagnostic) see(at Pos, format string, args ...any) *Diagnostic {
 	if at.Line > 0 {
 		d.Related = append(d.Related, Related{Pos: at, Message: shorten(fmt.Sprintf(format, args...))})
 	}
+	return d
+}
+
+// paste offers to put a part of the fix where it belongs.
+func (d *Diagnostic) paste(edits []Edit) *Diagnostic {
+	d.Paste = edits
 	return d
 }
 

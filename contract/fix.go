@@ -69,7 +69,7 @@ func (f *fixer) round() bool {
 // uncovers tells whether the mistake hides others, which its fix then brings to light.
 func uncovers(d Diagnostic) bool {
 	_, ok := meantBy(d.Fix)
-	return ok
+	return ok || d.Rule == ruleWrongType
 }
 
 // apply applies the edits of diagnostics together or, if that does harm, one by one.
@@ -170,7 +170,7 @@ func unreadable(rule string) bool {
 // Apply returns the text of a file with those of the edits that are its own. They must not overlap.
 func Apply(file string, text []byte, edits []Edit) []byte {
 	edits = slices.DeleteFunc(slices.Clone(edits), func(e Edit) bool { return e.File != file || e.End > len(text) })
-	slices.SortFunc(edits, func(a, b Edit) int { return cmp.Or(cmp.Compare(a.Start, b.Start), cmp.Compare(a.End, b.End)) })
+	slices.SortStableFunc(edits, func(a, b Edit) int { return cmp.Or(cmp.Compare(a.Start, b.Start), cmp.Compare(a.End, b.End)) })
 	var out []byte
 	at := 0
 	for _, e := range edits {

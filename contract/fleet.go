@@ -114,7 +114,7 @@ func (l *linker) index() {
 		}
 		p.checkFolder()
 		if first := l.nodes[node]; first != nil {
-			p.report(p.nodeAt, ruleDuplicateNode, "rename one of them", "node %q has a contract already: %s", node, first.file)
+			p.report(p.nodeAt, ruleDuplicateNode, "rename one of them", "node %q has a contract already: %s", node, first.file).see(first.nodeAt, "the other contract of %s", node)
 			continue
 		}
 		l.nodes[node] = p
@@ -146,7 +146,8 @@ func (l *linker) indexEnv(p *parser, env map[string]claimant) {
 // unique is claim across the fleet.
 func (p *parser) unique(taken map[string]claimant, scope, name, what string, at Pos) {
 	if first, dup := taken[name]; dup && first.at.File != at.File {
-		p.report(at, ruleNameCollision, "rename one of them", "%s and %s (%s:%d) both become the %s %s", what, first.what, first.at.File, first.at.Line, scope, name)
+		p.report(at, ruleNameCollision, "rename one of them", "%s and %s (%s:%d) both become the %s %s", what, first.what, first.at.File, first.at.Line, scope, name).
+			see(first.at, "%s", first.what)
 		return
 	}
 	taken[name] = claimant{what, at}
@@ -181,7 +182,7 @@ func (l *linker) resolveUse(p *parser, u use) {
 		l.reportUnknown(p, u)
 	case m.Class != u.role.foreign:
 		p.report(u.pos, ruleWrongMessage, l.nearestMessage(p, u, "name "+article(className(u.role.foreign))),
-			"%s is %s, but %s", m.Ref, article(className(m.Class)), u.role)
+			"%s is %s, but %s", m.Ref, article(className(m.Class)), u.role).see(m.Pos, "%s is declared here", m.Ref)
 	default:
 		l.real[u.message] = m
 	}
@@ -199,7 +200,7 @@ func (l *linker) reportUnknown(p *parser, u use) {
 		p.report(u.pos, ruleUnknownMessage, near, "%s is unknown: the fleet has no node %q", ref, ref.Node)
 	case len(owner.problems.kept) == 0 || len(owner.contract.Messages) > 0:
 		p.report(u.pos, ruleUnknownMessage, l.nearestMessage(p, u, "declare it in "+owner.file),
-			"%s is unknown: node %q has no such %s", ref, ref.Node, className(u.role.foreign))
+			"%s is unknown: node %q has no such %s", ref, ref.Node, className(u.role.foreign)).see(owner.nodeAt, "the contract of %s", ref.Node)
 	}
 }
 

@@ -96,11 +96,50 @@ func (l *linker) markUndo(s *Step, used map[*Message]bool) {
 }
 
 func (p *parser) reportOrphan(m *Message) {
-	what, fix := "handles event", "remove it, let a node handle it, or say external: true if something outside of the fleet does"
+	what, done, fix := "handles event", "emitted", "remove it, let a node handle it, or say external: true if something outside of the fleet does"
 	if m.Class == event.Command {
-		what, fix = "sends command", "remove it, let a workflow send it, or say external: true if something outside of the fleet does"
+		what, done, fix = "sends command", "handled", "remove it, let a workflow send it, or say external: true if something outside of the fleet does"
 	}
-	p.report(m.Pos, ruleOrphan, fix, "no node of the fleet %s %s", what, m.Ref)
+	p.report(m.Pos, ruleOrphan, fix, "no node of the fleet %s %s", what, m.Ref).see(causeOf(m), "%s is %s here", m.Ref, done).
+		paste(p.insert(p.homes[m], "external: true"))
+}
+
+// handlerOf returns where a contract says what happens with an own command.
+func handlerOf(command *Message) Pos {
+	c := command.Owner
+	for _, h := range c.Handles {
+		if h.Input == command {
+			return h.Pos
+		}
+	}
+	if c.Machine != nil {
+		for _, t := range c.Machine.Transitions {
+			if t.Input == command {
+				return t.Pos
+			}
+		}
+	}
+	return command.Pos
+}
+
+// causeOf returns where a contract handles an own command, or emits an own event.
+func causeOf(m *Message) Pos {
+	if m.Class == event.Command {
+		return handlerOf(m)
+	}
+	for _, h := range m.Owner.Handles {
+		if slices.Contains(h.Emits, m) {
+			return h.Pos
+		}
+	}
+	if m.Owner.Machine != nil {
+		for _, t := range m.Owner.Machine.Transitions {
+			if slices.Contains(t.Emits, m) {
+				return t.Pos
+			}
+		}
+	}
+	return Pos{}
 }
 
 // results returns the events that handling a command can emit.
@@ -134,18 +173,19 @@ func (l *linker) checkStep(p *parser, w *Workflow, s *Step) {
 	answers := slices.Concat(s.Success, s.Failure)
 	for _, m := range answers {
 		if !slices.Contains(possible, m) {
-			p.report(p.useOf(m), ruleImpossible, answerFix(s.Send, possible), "step %q waits for %s, which handling %s never emits", s.Name, m.Ref, s.Send.Ref)
+			p.report(p.useOf(m), ruleImpossible, answerFix(s.Send, possible), "step %q waits for %s, which handling %s never emits", s.Name, m.Ref, s.Send.Ref).
+				see(handlerOf(s.Send), "%s is handled here", s.Send.Ref)
 		}
 	}
 	for _, m := range possible {
 		if s.Timeout == 0 && !slices.Contains(answers, m) && !awaited(w, m) {
 			p.report(s.Pos, ruleSilentStep, "add it to success or failure, or give the step a timeout",
-				"step %q may be answered with %s and would wait for ever", s.Name, m.Ref)
+				"step %q may be answered with %s and would wait for ever", s.Name, m.Ref).see(handlerOf(s.Send), "%s may be emitted here", m.Ref)
 		}
 	}
 	if s.Send.Owner.Kind == Effect && s.Undo == nil && canFailAfter(w, s) {
 		p.report(s.Pos, ruleMissingUndo, "add undo: with the command that takes it back", "step %q lets %s act on the world, but nothing undoes that when another step fails",
-			s.Name, s.Send.Owner.Node)
+			s.Name, s.Send.Owner.Node).see(handlerOf(s.Send), "%s is handled here", s.Send.Ref)
 	}
 }
 
@@ -202,8 +242,11 @@ func (l *linker) checkCycles() {
 	}
 	for _, cycle := range cycles(refs, causes) {
 		m := at[cycle[0]]
-		l.nodes[m.Ref.Node].report(m.Pos, ruleUnboundedCycle, "break it, e.g. by a reducer whose machine ends",
-			"%s causes itself for ever: %s", m.Ref, strings.Join(append(cycle, cycle[0]), " > "))
+		d := l.nodes[m.Ref.Node].report(m.Pos, ruleUnboundedCycle, "break it, e.g. by a reducer whose machine ends",
+			"%s causes itself for ever: %s", m.Ref, strings.Join(append(slices.Clone(cycle), cycle[0]), " > "))
+		for _, ref := range cycle[1:] {
+			d.see(at[ref].Pos, "%s is a part of the circle", ref)
+		}
 	}
 }
 

@@ -99,7 +99,7 @@ func retryKeys() []Key {
 		{
 			Name: "then", Required: Always, Form: choice("dead_letter", "halt_key"), Example: "dead_letter",
 			Meaning: "What follows the last attempt; with `halt_key` later inputs of the key wait for a person.",
-			Fix:     "say what follows the last attempt: dead_letter or halt_key",
+			Fix:     "say what follows the last attempt, e.g. then: dead_letter, or halt_key",
 			Changes: []Artefact{ArtefactNode}, Test: "TestRetryKeepsOrder",
 		},
 	}

@@ -30,7 +30,7 @@ func machineGrammar() []Section {
 			{
 				Name: "transitions", Required: Always, Form: list(sectionOf("transition")),
 				Example: "[{input: place-order.v1, from: new, to: placed}]",
-				Meaning: "What moves a key.", Fix: "declare at least one, e.g. - {input: place-order.v1, from: new, to: placed}",
+				Meaning: "What moves a key.", Fix: "declare at least one, e.g. transitions: [{input: place-order.v1, from: new, to: placed}]",
 				Changes: []Artefact{ArtefactNode}, Test: "TestMachine",
 			},
 		}},
@@ -49,12 +49,12 @@ func transitionKeys() []Key {
 		},
 		{
 			Name: "from", Required: Always, Form: states, Example: "new",
-			Meaning: "A state or a list of states that it leaves.", Fix: "name the state or states it leaves",
+			Meaning: "A state or a list of states that it leaves.", Fix: "name the state it leaves, e.g. from: new, or a list of states",
 			Changes: []Artefact{ArtefactNode}, Test: "TestMachine",
 		},
 		{
 			Name: "to", Required: Always, Form: snakeOf("a state"), Example: "placed",
-			Meaning: "The state it enters; may be the one it leaves.", Fix: "name the state it enters, the same as from to stay",
+			Meaning: "The state it enters; may be the one it leaves.", Fix: "name the state it enters, e.g. to: placed, or the one it leaves to stay",
 			Changes: []Artefact{ArtefactNode}, Test: "TestMachine",
 		},
 		{

@@ -1,5 +1,7 @@
 package contract
 
+import "strings"
+
 // settingGrammar is what surrounds the handler: settings, secrets, checks and flags.
 func settingGrammar() []Section {
 	return []Section{
@@ -39,7 +41,7 @@ func settingGrammar() []Section {
 			},
 			{
 				Name: "description", Required: Always, Form: description(), Example: "Mails in the new layout.",
-				Meaning: "What the flag turns on.", Fix: "say what it turns on",
+				Meaning: "What the flag turns on.", Fix: "say what it turns on, e.g. description: Taxes by the new rules.",
 				Changes: []Artefact{ArtefactShow, ArtefactConfig}, Test: "TestGolden",
 			},
 		}},
@@ -53,7 +55,7 @@ func settingSchemaKeys() []Key {
 	keys := []Key{
 		{
 			Name: "type", Required: Always, Form: choice(scalars()...), Example: "integer",
-			Meaning: "Type of the value.", Fix: "add type: " + oneOf(scalars()),
+			Meaning: "Type of the value.", Fix: "add type: " + strings.Join(scalars(), ", or "),
 			Changes: []Artefact{ArtefactShow, ArtefactConfig}, Test: "TestReadTyped",
 		},
 		{

@@ -27,7 +27,7 @@ func headKeys() []Key {
 		{
 			Name: "kind", Required: Always, Form: choice(words(kinds())...), Example: "effect",
 			Meaning: "What the node may do, which decides about the keys that apply, the handler's interface and delivery.",
-			Fix:     "add kind: compute, effect, reducer or orchestrator",
+			Fix:     "add kind: compute, or effect, reducer, orchestrator",
 			Changes: []Artefact{ArtefactShow, ArtefactNode}, Test: "TestBehaviour",
 		},
 		{
@@ -103,7 +103,7 @@ func behaviourKeys() []Key {
 		{
 			Name: "machine", Required: Always, Form: sectionOf("machine"), Refused: onlyReducer(),
 			Example: "{initial: new, transitions: [{input: place-order.v1, from: new, to: placed}]}",
-			Meaning: "The states of a key and what moves it between them.", Fix: "declare initial, final and transitions",
+			Meaning: "The states of a key and what moves it between them.", Fix: "declare it, e.g. machine: {initial: new, final: [placed], transitions: [{input: place-order.v1, from: new, to: placed}]}",
 			Changes: []Artefact{ArtefactNode}, Test: "TestReducer",
 		},
 		{
@@ -113,7 +113,8 @@ func behaviourKeys() []Key {
 			}},
 			Example: "{start: start-checkout.v1, steps: {place: {send: orders/place-order.v1, success: [orders/order-placed.v1]}}, " +
 				"completed: checkout-completed.v1, failed: checkout-failed.v1}",
-			Meaning: "The steps that lead other nodes.", Fix: "declare start, steps, completed and failed",
+			Meaning: "The steps that lead other nodes.", Fix: "declare it, e.g. workflow: {start: start-checkout.v1, steps: {charge: {send: payment/charge-card.v1, success: [payment/card-charged.v1]}}, " +
+				"completed: checkout-completed.v1, failed: checkout-failed.v1}",
 			Changes: []Artefact{ArtefactShow, ArtefactNode}, Test: "TestOrchestrator",
 		},
 	}

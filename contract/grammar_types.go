@@ -1,6 +1,9 @@
 package contract
 
-import "slices"
+import (
+	"slices"
+	"strings"
+)
 
 // Types of schemas.
 func scalars() []string { return []string{"string", "integer", "number", "boolean"} }
@@ -69,7 +72,7 @@ func schemaKeys(types []string) []Key {
 	keys := []Key{
 		{
 			Name: "type", Required: unlessRef, Form: choice(types...), Example: "string",
-			Meaning: "Type of the value; an integer has 64 bits.", Fix: "add type: " + oneOf(types),
+			Meaning: "Type of the value; an integer has 64 bits.", Fix: "add type: " + strings.Join(types, ", or "),
 			Changes: []Artefact{ArtefactTypes}, Test: "TestDecode",
 		},
 		{

@@ -6,23 +6,23 @@ func workflowGrammar() []Section {
 		{Name: "workflow", Noun: "workflow", Keys: []Key{
 			{
 				Name: "start", Required: Always, Form: reference(startsWith()), Example: "start-checkout.v1",
-				Meaning: "Own command that starts an instance.", Fix: "name the command that starts it",
+				Meaning: "Own command that starts an instance.", Fix: "name the command that starts it, e.g. start: start-checkout.v1",
 				Changes: []Artefact{ArtefactShow, ArtefactNode}, Test: "TestWorkflow",
 			},
 			{
 				Name: "steps", Required: Always, Form: mapping(snakeOf("a step"), sectionOf("step")),
 				Example: "{place: {send: orders/place-order.v1, success: [orders/order-placed.v1]}}",
-				Meaning: "The steps.", Fix: "declare at least one step",
+				Meaning: "The steps.", Fix: "declare at least one, e.g. steps: {charge: {send: payment/charge-card.v1, success: [payment/card-charged.v1]}}",
 				Changes: []Artefact{ArtefactNode}, Test: "TestWorkflow",
 			},
 			{
 				Name: "completed", Required: Always, Form: reference(endsWith()), Example: "checkout-completed.v1",
-				Meaning: "Own event that says all steps succeeded.", Fix: "name the event that says all steps succeeded",
+				Meaning: "Own event that says all steps succeeded.", Fix: "name the event that says all steps succeeded, e.g. completed: checkout-completed.v1",
 				Changes: []Artefact{ArtefactNode}, Test: "TestWorkflow",
 			},
 			{
 				Name: "failed", Required: Always, Form: reference(endsWith()), Example: "checkout-failed.v1",
-				Meaning: "Own event that says the workflow failed.", Fix: "name the event that says the workflow failed",
+				Meaning: "Own event that says the workflow failed.", Fix: "name the event that says the workflow failed, e.g. failed: checkout-failed.v1",
 				Changes: []Artefact{ArtefactNode}, Test: "TestWorkflow",
 			},
 		}},
@@ -39,12 +39,12 @@ func stepKeys() []Key {
 		},
 		{
 			Name: "send", Required: "beside `undo`", Form: reference(sends()), Example: "orders/place-order.v1", Default: "none: the step only waits",
-			Meaning: "Another node's command.", Fix: "name the command that undo takes back, or remove undo",
+			Meaning: "Another node's command.", Fix: "name the command that undo takes back, e.g. send: payment/charge-card.v1, or remove undo",
 			Changes: []Artefact{ArtefactShow, ArtefactNode}, Test: "TestWorkflow",
 		},
 		{
 			Name: "success", Required: Always, Form: list(reference(awaits())), Example: "[orders/order-placed.v1]",
-			Meaning: "Other nodes' events that complete the step.", Fix: "name the events that complete the step",
+			Meaning: "Other nodes' events that complete the step.", Fix: "name the events that complete the step, e.g. success: [payment/card-charged.v1]",
 			Changes: []Artefact{ArtefactShow, ArtefactNode}, Test: "TestWorkflow",
 		},
 		{

@@ -10,6 +10,7 @@ func (p *parser) readState(it *item) {
 	s := p.section(it, "state")
 	st := &State{Pos: it.at}
 	key := s.get("key")
+	p.noteKey(key)
 	st.Data = p.typeOf(s.get("data"))
 	st.Key = p.keyProperty(key, st.Data)
 	s.done()
@@ -108,7 +109,7 @@ func (r *machineReader) readFrom(it *item) []string {
 		switch {
 		case !ok:
 		case slices.Contains(from, name):
-			r.report(e.at, ruleDuplicate, "remove it", "state %q is named twice", name)
+			r.report(e.at, ruleDuplicate, "remove it", "state %q is named twice", name).edit(r.removeElement(e)...)
 		default:
 			from = append(from, name)
 			r.note(name, r.pos(e.node))
@@ -136,7 +137,7 @@ func (r *machineReader) readFinal(items []*item) {
 		case !ok:
 			wrong = true
 		case slices.Contains(r.machine.Final, name):
-			r.report(e.at, ruleDuplicate, "remove it", "state %q is named twice", name)
+			r.report(e.at, ruleDuplicate, "remove it", "state %q is named twice", name).edit(r.removeElement(e)...)
 		case r.partial:
 		case !r.known(name):
 			wrong = true
@@ -157,7 +158,8 @@ func (r *machineReader) checkAmbiguous(t *Transition) {
 	for _, from := range t.From {
 		id := transitionID{from, t.Input}
 		if first := r.taken[id]; first != nil {
-			r.report(t.Pos, ruleAmbiguous, "remove one of them", "line %d already says what %s does in state %q", first.Pos.Line, r.local(t.Input), from)
+			r.report(t.Pos, ruleAmbiguous, "remove one of them", "line %d already says what %s does in state %q", first.Pos.Line, r.local(t.Input), from).
+				see(first.Pos, "the other transition")
 			continue
 		}
 		r.taken[id] = t
@@ -181,7 +183,7 @@ func (r *machineReader) checkInputKey(it *item, m *Message) {
 func (p *parser) reportStateKey(m *Message, stateKey string, at Pos) {
 	if m.Key != "" && m.Key != stateKey {
 		p.report(at, ruleKeyProperty, "key both by the same property", "%s is keyed by %q, the state by %q: it would meet another key's state",
-			p.local(m), m.Key, stateKey)
+			p.local(m), m.Key, stateKey).see(m.Pos, "%s is keyed here", m.Ref).see(p.contract.State.Pos, "the state is keyed here")
 	}
 }
 

@@ -45,6 +45,7 @@ func (p *parser) readVersions(it *item, class event.Class) {
 	versions := s.family("vN")
 	for _, v := range versions {
 		m := shared
+		p.homes[&m] = it
 		p.readMessage(v, it.key, &m)
 	}
 	if len(versions) == 0 {
@@ -64,6 +65,7 @@ func (p *parser) readMessage(it *item, name string, m *Message) {
 
 	s := p.section(it, what)
 	key := s.get("key")
+	p.noteKey(key)
 	m.Data = p.typeOf(s.get("data"))
 	m.Key = p.keyProperty(key, m.Data)
 	m.Partitions = DefaultPartitions
@@ -103,7 +105,7 @@ func (p *parser) checkKeyProperty(it *item, name string, t *Type) {
 	if fix == "" {
 		fix = p.orDeclare(name, propertyNames(t), "name a property of "+t.Name)
 	}
-	p.report(p.pos(it.node), ruleKeyProperty, fix, "%s %q %s", it.key, name, why)
+	p.report(p.pos(it.node), ruleKeyProperty, fix, "%s %q %s", it.key, name, why).see(t.Pos, "type %s is declared here", t.Name)
 }
 
 // unfitKey says why a property cannot be a key, "" if it can.
@@ -184,7 +186,7 @@ func (p *parser) messageList(it *item, r role) []*Message {
 		switch {
 		case m == nil:
 		case slices.Contains(list, m):
-			p.report(e.at, ruleDuplicate, "remove it", "%q names %s twice", it.key, p.local(m))
+			p.report(e.at, ruleDuplicate, "remove it", "%q names %s twice", it.key, p.local(m)).edit(p.removeElement(e)...)
 		default:
 			list = append(list, m)
 		}
@@ -216,12 +218,13 @@ func (p *parser) resolve(text string, at Pos, r role) *Message {
 		return nil
 	case foreign && ref.Node == p.contract.Node:
 		p.meant[p.messages[ref.Local()]] = true
-		p.report(at, ruleBadReference, "write "+ref.Local(), "%q names this node itself", text)
+		p.report(at, ruleBadReference, "write "+ref.Local(), "%q names this node itself", text).edit(p.replace(at, ref.Local())...)
 		return nil
 	case foreign:
 		return p.resolveForeign(ref, at, r)
 	}
-	return p.resolveOwn(ref.Local(), at, r)
+	ref.Node = p.contract.Node
+	return p.resolveOwn(ref, at, r)
 }
 
 func (p *parser) resolveForeign(ref event.Ref, at Pos, r role) *Message {
@@ -240,22 +243,36 @@ func (p *parser) resolveForeign(ref event.Ref, at Pos, r role) *Message {
 	return m
 }
 
-func (p *parser) resolveOwn(local string, at Pos, r role) *Message {
+func (p *parser) resolveOwn(ref event.Ref, at Pos, r role) *Message {
+	local := ref.Local()
 	m := p.messages[local]
 	switch {
 	case m == nil:
-		p.report(at, ruleUnknownMessage, p.guess(local, r, "declare it under commands or events"),
-			"this node has no message %s", local)
+		p.reportUndeclared(ref, at, r)
 		return nil
 	case r.own == "":
-		p.report(at, ruleWrongMessage, "name a message of another node", "%s is this node's own, but %s", local, r)
+		p.report(at, ruleWrongMessage, "name a message of another node", "%s is this node's own, but %s", local, r).see(m.Pos, "%s is declared here", local)
 		return nil
 	case r.own != m.Class:
 		p.report(at, ruleWrongMessage, p.guess(local, r, "name "+article(className(r.own))),
-			"%s is %s, but %s", local, article(className(m.Class)), r)
+			"%s is %s, but %s", local, article(className(m.Class)), r).see(m.Pos, "%s is declared here", local)
 		return nil
 	}
 	return m
+}
+
+// reportUndeclared reports a reference to an own message that there is not.
+func (p *parser) reportUndeclared(ref event.Ref, at Pos, r role) {
+	class := r.own
+	if class == "" {
+		p.report(at, ruleUnknownMessage, "name a message of another node", "this node has no message %s, and %s", ref.Local(), r)
+		return
+	}
+	otherwise, edits := p.declareMessage(ref, class)
+	d := p.report(at, ruleUnknownMessage, p.guess(ref.Local(), r, otherwise), "this node has no %s %s", className(class), ref.Local())
+	if len(d.Edits) == 0 {
+		d.paste(edits)
+	}
 }
 
 func article(noun string) string {

@@ -104,7 +104,7 @@ func (p *parser) claim(scope, name, what string, at Pos) {
 	} else if first.at.Line != at.Line {
 		where = where + " (line " + itoa(first.at.Line) + ")"
 	}
-	p.report(at, rule, "rename it", "%s and %s both become the %s %s", what, where, scope, name)
+	p.report(at, rule, "rename it", "%s and %s both become the %s %s", what, where, scope, name).see(first.at, "%s", first.what)
 }
 
 // reserve takes names in a scope for what is generated anyway.
@@ -200,7 +200,7 @@ func (p *parser) readCapabilities(it *item) {
 		case len(s) > maxCapability || !capabilityPattern.MatchString(s):
 			p.badName(e, s, "a capability", "lower-case words joined by dots or hyphens, at most 64 characters, e.g. pricing.order")
 		case seen[s]:
-			p.report(e.at, ruleDuplicate, "remove it", "capability %q is named twice", s)
+			p.report(e.at, ruleDuplicate, "remove it", "capability %q is named twice", s).edit(p.removeElement(e)...)
 		default:
 			seen[s] = true
 			p.contract.Capabilities = append(p.contract.Capabilities, s)

@@ -40,19 +40,24 @@ func describe(n *yaml.Node) string {
 }
 
 func (p *parser) wrongType(it *item, want string) {
-	fix := "write " + want
-	if want == "text" && it.node.Kind == yaml.ScalarNode && it.node.Value != "" {
-		fix = "put it in quotes"
+	fix, edits := "write "+want, []Edit(nil)
+	if it.node.Kind == yaml.ScalarNode && it.node.Value != "" {
+		switch want {
+		case "text":
+			fix, edits = "put it in quotes", p.quote(it.node)
+		case "a list":
+			fix, edits = "put it in brackets", p.wrap(it.node, "[", "]")
+		}
 	}
 	what := strconv.Quote(it.key)
 	if it.key == "" {
 		what = "the contract"
 	}
-	p.report(p.pos(it.node), ruleWrongType, fix, "%s is %s, want %s", what, describe(it.node), want)
+	p.report(p.pos(it.node), ruleWrongType, fix, "%s is %s, want %s", what, describe(it.node), want).edit(edits...)
 }
 
-func (p *parser) badValue(it *item, fix, format string, args ...any) {
-	p.report(p.pos(it.node), ruleBadValue, fix, format, args...)
+func (p *parser) badValue(it *item, fix, format string, args ...any) *Diagnostic {
+	return p.report(p.pos(it.node), ruleBadValue, fix, format, args...)
 }
 
 // oldBoolean tells whether YAML 1.1 reads s as a boolean where YAML 1.2 reads text.
@@ -75,7 +80,7 @@ func (p *parser) text(it *item) (string, bool) {
 		return "", false
 	}
 	if n.Style&quotedStyle == 0 && oldBoolean(n.Value) {
-		p.report(p.pos(n), ruleYAMLBoolean, "put it in quotes", "%q is a boolean for YAML 1.1 readers", n.Value)
+		p.report(p.pos(n), ruleYAMLBoolean, "put it in quotes", "%q is a boolean for YAML 1.1 readers", n.Value).edit(p.quote(n)...)
 		return "", false
 	}
 	if i := strings.IndexFunc(n.Value, func(r rune) bool { return !unicode.IsPrint(r) && r != '\n' }); i >= 0 {
@@ -105,7 +110,7 @@ func (p *parser) description(it *item) string {
 	case !ok:
 		return ""
 	case strings.TrimSpace(s) == "":
-		p.report(it.at, ruleEmpty, "say what it is for, or remove the key", "%q is empty", it.key)
+		p.report(it.at, ruleEmpty, "say what it is for, or remove the key", "%q is empty", it.key).edit(p.removeEntry(it)...)
 	case utf8.RuneCountInString(s) > maxText:
 		p.badValue(it, "shorten it", "%q has more than %d characters", it.key, maxText)
 	}
@@ -154,7 +159,7 @@ func (p *parser) boolean(it *item) bool {
 func (p *parser) flag(it *item) bool {
 	v := p.boolean(it)
 	if it != nil && it.node.ShortTag() == "!!bool" && !v {
-		p.badValue(it, "remove the key", "%q is false, which it is anyway", it.key)
+		p.badValue(it, "remove the key", "%q is false, which it is anyway", it.key).edit(p.removeEntry(it)...)
 	}
 	return v
 }
@@ -171,7 +176,7 @@ func (p *parser) integer(it *item) (int, bool) {
 	case err == nil && low <= v && v <= high:
 		return v, true
 	case low == high:
-		p.badValue(it, "write "+strconv.Itoa(low), "%q is %s, want %d", it.key, text, low)
+		p.badValue(it, "write "+strconv.Itoa(low), "%q is %s, want %d", it.key, text, low).edit(p.replace(p.pos(it.node), strconv.Itoa(low))...)
 	default:
 		p.badValue(it, "choose a number in that range", "%q is %s, want %d to %d", it.key, text, low, high)
 	}

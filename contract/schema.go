@@ -115,7 +115,7 @@ func (p *parser) checkConstraints(s *section, schema *Schema) {
 
 func (p *parser) checkRange(s *section, low, high string, inOrder bool) {
 	if !inOrder {
-		p.report(s.index[low].at, ruleContradiction, "exchange them or remove one", "%q is above %q: no value fits", low, high)
+		p.report(s.index[low].at, ruleContradiction, "exchange them or remove one", "%q is above %q: no value fits", low, high).see(s.index[high].at, "%s is given here", high)
 	}
 }
 
@@ -148,7 +148,7 @@ func readEnum(p *parser, it *item, s *Schema) {
 		case v == "":
 			p.report(e.at, ruleEmpty, "make the property optional instead", "an enum lists empty text")
 		case slices.Contains(s.Enum, v):
-			p.report(e.at, ruleDuplicate, "remove it", "enum lists %q twice", v)
+			p.report(e.at, ruleDuplicate, "remove it", "enum lists %q twice", v).edit(p.removeElement(e)...)
 		default:
 			s.Enum = append(s.Enum, v)
 		}

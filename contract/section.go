@@ -22,6 +22,7 @@ type section struct {
 	parser *parser
 	what   string // names the section in messages, e.g. "handle price-order.v1"
 	at     Pos
+	whole  *item            // the mapping itself
 	row    *Section         // its keys; nil for a mapping of names
 	items  []*item          // in the order of the file
 	index  map[string]*item // by key
@@ -51,7 +52,7 @@ func (p *parser) section(it *item, what string) *section {
 	if it == nil {
 		return s
 	}
-	s.at, s.row = it.at, p.grammar.byName[it.form.Section]
+	s.at, s.whole, s.row = it.at, it, p.grammar.byName[it.form.Section]
 	if it.node.Kind != yaml.MappingNode {
 		p.wrongType(it, "a mapping")
 		return s
@@ -77,7 +78,11 @@ func (s *section) add(key, value *yaml.Node, of *Form) {
 	case key.Kind != yaml.ScalarNode || key.ShortTag() != "!!str":
 		p.report(at, ruleWrongType, "write it as a plain word", "a key of %s is %s, want text", s.what, describe(key))
 	case dup:
-		p.report(at, ruleDuplicateKey, "keep one of them", "key %q was given in line %d already", key.Value, first.at.Line)
+		d := p.report(at, ruleDuplicateKey, "keep one of them", "key %q was given in line %d already", key.Value, first.at.Line)
+		d.see(first.at, "first given here")
+		if sameScalar(first.node, value) {
+			d.edit(p.removeEntry(&item{at: at, node: value})...)
+		}
 	default:
 		it := &item{key: key.Value, at: at, node: value}
 		if of != nil {
@@ -144,6 +149,11 @@ func (s *section) valid() []string {
 	return keys
 }
 
+// meant lists the valid keys that a misspelt one may mean: those that are not given.
+func (s *section) meant(misspelt string) []string {
+	return slices.DeleteFunc(s.valid(), func(key string) bool { return s.index[key] != nil && key != misspelt })
+}
+
 // done reports the keys that nobody asked for and the required ones that are absent.
 func (s *section) done() {
 	s.checkBonds()
@@ -152,14 +162,14 @@ func (s *section) done() {
 		if s.taken[it.key] {
 			continue
 		}
-		near := s.parser.nearest(it.key, s.valid())
+		near := s.parser.nearest(it.key, s.meant(it.key))
 		misspelt[near] = true
 		s.parser.lostEmits = s.parser.lostEmits || near == "emits"
 		s.reportUnknown(it, near)
 	}
 	for _, m := range s.missing {
 		if !misspelt[m.key] {
-			s.parser.report(s.at, ruleMissingKey, m.fix, "%s lacks the key %q", s.what, m.key)
+			s.parser.report(s.at, ruleMissingKey, m.fix, "%s lacks the key %q", s.what, m.key).paste(s.parser.insert(s.whole, snippet(m.fix, m.key)))
 		}
 	}
 }
@@ -190,6 +200,7 @@ func (p *parser) list(it *item) []*item {
 	}
 	if it.node.Kind != yaml.SequenceNode {
 		p.wrongType(it, "a list")
+		p.lostEmits = p.lostEmits || it.key == "emits"
 		return nil
 	}
 	if len(it.node.Content) > maxEntries {
@@ -197,7 +208,7 @@ func (p *parser) list(it *item) []*item {
 		return nil
 	}
 	if len(it.node.Content) == 0 {
-		p.report(it.at, ruleEmpty, "remove the key or fill the list", "%q is an empty list", it.key)
+		p.report(it.at, ruleEmpty, "remove the key or fill the list", "%q is an empty list", it.key).edit(p.removeEntry(it)...)
 		return nil
 	}
 	var of Form
@@ -214,6 +225,6 @@ func (p *parser) list(it *item) []*item {
 // nonEmpty reports a mapping of user-given names that has none.
 func (p *parser) nonEmpty(it *item, s *section) {
 	if it != nil && !s.broken && len(it.node.Content) == 0 {
-		p.report(it.at, ruleEmpty, "remove the key or fill the mapping", "%q is an empty mapping", it.key)
+		p.report(it.at, ruleEmpty, "remove the key or fill the mapping", "%q is an empty mapping", it.key).edit(p.removeEntry(it)...)
 	}
 }

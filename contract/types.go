@@ -60,7 +60,7 @@ func (p *parser) readRequired(it *item) []*item {
 		switch {
 		case !ok:
 		case names(required, name):
-			p.report(e.at, ruleDuplicate, "remove it", "property %q is required twice", name)
+			p.report(e.at, ruleDuplicate, "remove it", "property %q is required twice", name).edit(p.removeElement(e)...)
 		default:
 			required = append(required, e)
 		}
@@ -121,8 +121,11 @@ func (p *parser) typeOf(it *item) *Type {
 	}
 	if t == nil {
 		p.lost = true
-		p.report(p.pos(it.node), ruleUnknownType, p.orDeclare(name, typeNames(p.contract.Types), "declare it under types"),
-			"there is no type %q", name)
+		otherwise, edits := p.declareType(name)
+		d := p.report(p.pos(it.node), ruleUnknownType, p.orDeclare(name, typeNames(p.contract.Types), otherwise), "there is no type %q", name)
+		if len(d.Edits) == 0 {
+			d.paste(edits)
+		}
 		return nil
 	}
 	p.used[t] = true

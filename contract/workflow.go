@@ -73,7 +73,7 @@ func (r *workflowReader) checkAnswers(it *item, step *Step, answers []*Message) 
 	for _, m := range answers {
 		if other, taken := r.answers[m]; taken {
 			r.report(it.at, ruleContradiction, "let one of them wait for another event",
-				"%s answers both step %q and step %q: nobody could tell which", r.local(m), other, step.Name)
+				"%s answers both step %q and step %q: nobody could tell which", r.local(m), other, step.Name).see(r.steps[other].Pos, "step %s waits for it too", other)
 			continue
 		}
 		r.answers[m] = step.Name
@@ -92,7 +92,7 @@ func (r *workflowReader) readAfter(step *Step) {
 		case r.steps[name] == nil:
 			r.report(e.at, ruleUnknownStep, r.orDeclare(name, r.stepNames(), "declare it under steps"), "there is no step %q", name)
 		case slices.Contains(step.After, name):
-			r.report(e.at, ruleDuplicate, "remove it", "step %q is named twice", name)
+			r.report(e.at, ruleDuplicate, "remove it", "step %q is named twice", name).edit(r.removeElement(e)...)
 		default:
 			step.After = append(step.After, name)
 		}

@@ -85,7 +85,7 @@ func (p *parser) load(src []byte) *yaml.Node {
 	var doc, next yaml.Node
 	switch err = loader.Load(&doc); {
 	case errors.Is(err, io.EOF) || err == nil && len(doc.Content) == 0:
-		p.report(p.top(), ruleEmpty, "start with omninode: 1", "the contract is empty")
+		p.report(p.top(), ruleEmpty, "start with omninode: 1", "the contract is empty").paste(p.appendLine("omninode: 1"))
 		return nil
 	case err != nil:
 		p.syntax(err)
