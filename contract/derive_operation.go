@@ -1,6 +1,10 @@
 package contract
 
-import "github.com/omninode-ai/omninode/onex/event"
+import (
+	"slices"
+
+	"github.com/omninode-ai/omninode/onex/event"
+)
 
 // FlagPath returns where a node's flag is in Consul's key-value store.
 func FlagPath(node, key string) string { return "omninode/flags/" + node + "/" + key }
@@ -37,21 +41,49 @@ func (c *Contract) credentials() []string {
 }
 
 // acls lists what the node does in Kafka, and nothing else: it reads its inputs as a group, writes
-// its outputs and the dead letters of its inputs.
+// its outputs and the dead letters of its inputs, and creates the topics it owns. To read or to write
+// includes to describe.
 func (c *Contract) acls() []ACL {
-	var list []ACL
-	add := func(operation, resource string) {
-		list = append(list, ACL{Principal: "User:" + c.Node, Operation: operation, Resource: resource})
+	l := &rights{principal: "User:" + c.Node, node: c.Node}
+	l.add("READ", "group:"+event.Group(c.Node))
+	if c.Kind == Compute {
+		l.add("WRITE", "transactional-id:"+event.Group(c.Node)+".*")
 	}
-	add("READ", "group:"+event.Group(c.Node))
 	for _, m := range c.Inputs() {
-		add("READ", "topic:"+m.Topic().String())
+		l.topic("READ", m)
+		dead := event.DeadLetterTopic(c.Node, m.Ref).String()
+		l.add("WRITE", "topic:"+dead)
+		l.add("CREATE", "topic:"+dead)
 	}
 	for _, m := range c.Outputs() {
-		add("WRITE", "topic:"+m.Topic().String())
+		l.topic("WRITE", m)
 	}
-	for _, m := range c.Inputs() {
-		add("WRITE", "topic:"+event.DeadLetterTopic(c.Node, m.Ref).String())
+	return l.list
+}
+
+// rights collects what a node may do.
+type rights struct {
+	principal, node string
+	list            []ACL
+}
+
+func (r *rights) add(operation, resource string) {
+	acl := ACL{Principal: r.principal, Operation: operation, Resource: resource}
+	if !slices.Contains(r.list, acl) {
+		r.list = append(r.list, acl)
 	}
-	return list
+}
+
+// topic allows an operation on a message's topic and, if the node owns it, to create it and to compare
+// it with what the contract declares.
+func (r *rights) topic(operation string, m *Message) {
+	resource := "topic:" + m.Topic().String()
+	r.add(operation, resource)
+	if m.Ref.Node != r.node {
+		return
+	}
+	r.add("CREATE", resource)
+	if m.Retention > 0 {
+		r.add("DESCRIBE_CONFIGS", resource)
+	}
 }

@@ -1,0 +1,186 @@
+package onex_test
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/omninode-ai/omninode/contract"
+	"github.com/omninode-ai/omninode/onex"
+	"github.com/omninode-ai/omninode/onex/engine"
+	"github.com/omninode-ai/omninode/onex/event"
+)
+
+// TestDerivedRightsAreLeast: on a cluster that allows a node what its contract derives, from the
+// node's address, it creates its topics, answers and writes dead letters; without any one of these
+// rights it does not.
+func TestDerivedRightsAreLeast(t *testing.T) {
+	t.Parallel()
+	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", peopleHost+":0")
+	if err != nil {
+		t.Skip("this machine has no second address of its own:", err)
+	}
+	_ = l.Close()
+	for _, kind := range []onex.Kind{onex.Compute, onex.Effect} {
+		name := string(kind) + "-rights"
+		rights := derivedRights(t, kind, name)
+		t.Run(string(kind), func(t *testing.T) {
+			t.Parallel()
+			if err := worksWith(t, kind, name, rights); err != nil {
+				t.Errorf("with %v: %v", rights, err)
+			}
+		})
+		for i, without := range rights {
+			t.Run(fmt.Sprint(kind, " without ", without.Operation, " ", without.Resource), func(t *testing.T) {
+				t.Parallel()
+				left := slices.Delete(slices.Clone(rights), i, i+1)
+				if err := worksWith(t, kind, fmt.Sprint(name, "-", i), renamed(left, name, fmt.Sprint(name, "-", i))); err == nil {
+					t.Error("the node works without it")
+				} else if !strings.Contains(strings.ToLower(err.Error()), "authori") {
+					t.Errorf("failed for another reason: %v", err)
+				}
+			})
+		}
+	}
+}
+
+// derivedRights are those of a node that echo describes.
+func derivedRights(t *testing.T, kind onex.Kind, name string) []contract.ACL {
+	t.Helper()
+	f, err := contract.ParseFleet(map[string][]byte{name + "/contract.yaml": fmt.Appendf(nil, `
+omninode: 1
+node: %s
+version: 1.0.0
+kind: %s
+commands: {ask: {external: true, v1: {key: id, data: Number, retention: 48h}}}
+events: {answer: {external: true, v1: {key: id, data: Number}}}
+handles: {ask.v1: {emits: [answer.v1]}}
+types: {Number: {type: object, required: [id], properties: {id: {type: string, minLength: 1}}}}
+`, name, kind)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return contract.Derive(f.Contracts[0]).ACLs
+}
+
+func renamed(rights []contract.ACL, from, to string) []contract.ACL {
+	list := slices.Clone(rights)
+	for i := range list {
+		list[i].Resource = strings.ReplaceAll(list[i].Resource, from, to)
+	}
+	return list
+}
+
+// Addresses of this machine that the cluster takes for two users: a node has no login there yet.
+const (
+	nodeHost   = "127.0.0.1"
+	peopleHost = "127.0.0.2"
+)
+
+// worksWith runs a node with rights and returns nil once an input was answered and a poisoned one is a
+// dead letter, else what the node complained about.
+func worksWith(t *testing.T, kind onex.Kind, name string, rights []contract.ACL) error {
+	t.Helper()
+	f := setup(t)
+	cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.EnableACLs(), kfake.User("PLAIN", "ANONYMOUS", "-", acls(t, rights)...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(cluster.Close)
+	node := echo(kind, name, engine.RetryPolicy{}, succeed)
+	node.Topics = []onex.Topic{{Type: ref(name, "ask"), Retention: 48 * time.Hour}}
+	env := f.env([]onex.Node{node}, "a")
+	env["ONEX_KAFKA_BROKERS"] = cluster.ListenAddrs()[0]
+	for range 2 { // the second start finds its topics and compares them
+		r := f.launch(env, node)
+		if err := f.complaint(func() error { return r.get("/readyz", 200) }); err != nil {
+			return err
+		}
+		r.halt()
+	}
+	f.launch(env, node)
+	return f.answered(cluster.ListenAddrs()[0], name)
+}
+
+// answered asks from the other address.
+func (f *fixture) answered(broker, name string) error {
+	from := &net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(peopleHost)}}
+	answers, dead := topicOf(event.Event, ref(name, "answer")), event.DeadLetterTopic(name, ref(name, "ask")).String()
+	people, err := kgo.NewClient(kgo.SeedBrokers(broker), kgo.Dialer(from.DialContext), kgo.ConsumeTopics(answers, dead),
+		kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.FetchMaxWait(100*time.Millisecond))
+	if err != nil {
+		return err
+	}
+	defer people.Close()
+	asks := []*kgo.Record{root(event.Command, ref(name, "ask"), "k", number{N: 1}), root(event.Command, ref(name, "ask"), "p", number{N: -1})}
+	if err := people.ProduceSync(f.t.Context(), asks...).FirstErr(); err != nil {
+		return err
+	}
+	seen := map[string]bool{}
+	return f.complaint(func() error {
+		ctx, cancel := context.WithTimeout(f.t.Context(), 50*time.Millisecond)
+		defer cancel()
+		for _, r := range people.PollFetches(ctx).Records() {
+			seen[r.Topic] = true
+		}
+		if !seen[answers] || !seen[dead] {
+			return fmt.Errorf("only %v has records", seen)
+		}
+		return nil
+	})
+}
+
+// complaint polls until check returns nil, or until the log of the node says that it lacks a right.
+func (f *fixture) complaint(check func() error) error {
+	deadline := time.Now().Add(40 * time.Second)
+	for {
+		err := check()
+		if err == nil {
+			return nil
+		}
+		for line := range strings.Lines(f.logs.String()) {
+			if strings.Contains(strings.ToUpper(line), "AUTHORIZ") {
+				return fmt.Errorf("the node says: %s", line)
+			}
+		}
+		if time.Now().After(deadline) {
+			return err
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+}
+
+// acls turns rights into those of the cluster, and allows people everything.
+func acls(t *testing.T, rights []contract.ACL) []kfake.ACL {
+	t.Helper()
+	types := map[string]kmsg.ACLResourceType{
+		"topic": kmsg.ACLResourceTypeTopic, "group": kmsg.ACLResourceTypeGroup, "transactional-id": kmsg.ACLResourceTypeTransactionalId,
+	}
+	var list []kfake.ACL
+	for _, r := range rights {
+		kind, name, _ := strings.Cut(r.Resource, ":")
+		operation, err := kmsg.ParseACLOperation(r.Operation)
+		if err != nil || types[kind] == 0 {
+			t.Fatalf("right %+v: %v", r, err)
+		}
+		a := kfake.ACL{Resource: types[kind], Name: name, Pattern: kmsg.ACLResourcePatternTypeLiteral, Operation: operation, Allow: true, Host: nodeHost}
+		if prefix, ok := strings.CutSuffix(name, "*"); ok {
+			a.Name, a.Pattern = prefix, kmsg.ACLResourcePatternTypePrefixed
+		}
+		list = append(list, a)
+	}
+	for _, kind := range types {
+		list = append(list, kfake.ACL{
+			Resource: kind, Name: "*", Pattern: kmsg.ACLResourcePatternTypeLiteral, Operation: kmsg.ACLOperationAll, Allow: true, Host: peopleHost,
+		})
+	}
+	return list
+}
