@@ -86,6 +86,11 @@ fuzz: ## fuzz every fuzz target for FUZZ (5s) each
 	  grep -ho '^func Fuzz[A-Za-z0-9_]*' "$$dir"/*_test.go | awk '{print $$2}' | while read -r f; do \
 	    echo "== $$dir $$f"; go test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZ) "$$dir"; done; done
 
+.PHONY: asyncapi
+asyncapi: ## let the official parser of AsyncAPI judge what is exported (needs Node.js; fetches it from npm)
+	@npm install --silent --no-audit --no-fund --ignore-scripts --prefix .omninode/asyncapi @asyncapi/parser@3.6.3
+	@go test -count=1 -run TestOfficialParser -v ./catalogue/export | grep -v '^=== '
+
 .PHONY: doctor
 doctor: build ## check this machine and say what each missing thing costs
 	@bin/omninode doctor

@@ -80,7 +80,13 @@ func Flows(f *contract.Fleet) []Flow {
 	return list
 }
 
-func className(m *contract.Message) string {
+// Has tells whether a node sends or consumes the message.
+func (f Flow) Has(node string) bool {
+	return slices.Contains(f.Producers, node) || slices.Contains(f.Consumers, node)
+}
+
+// Class returns the word for the class of a message: command or event.
+func Class(m *contract.Message) string {
 	if m.Class == event.Command {
 		return "command"
 	}

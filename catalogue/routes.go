@@ -43,7 +43,7 @@ func Routes(c *contract.Contract) []Route {
 
 func route(c *contract.Contract, m *contract.Message, emits ...*contract.Message) Route {
 	return Route{
-		Input: m.Ref.String(), Class: className(m), Handler: []string{}, Emits: refs(emits), Key: m.Key,
+		Input: m.Ref.String(), Class: Class(m), Handler: []string{}, Emits: refs(emits), Key: m.Key,
 		DeadLetter: event.DeadLetterTopic(c.Node, m.Ref).String(),
 	}
 }

@@ -18,7 +18,10 @@ type Topic struct {
 	Consumers   []string `json:"consumers"` // Outside last; dead letters wait for a person
 	Type        string   `json:"type"`
 	Key         string   `json:"key"`
-	DeadLetters []string `json:"dead_letters"` // one topic per consumer
+	Partitions  int      `json:"partitions"`
+	Retention   string   `json:"retention,omitempty"` // "": the cluster's
+	Access      []string `json:"access,omitempty"`    // who may use it; none: every node
+	DeadLetters []string `json:"dead_letters"`        // one topic per consumer
 }
 
 // Topics lists the topics of a fleet, dead letters included, sorted by name.
@@ -42,9 +45,10 @@ func Topics(f *contract.Fleet) []Topic {
 func topic(flow Flow) Topic {
 	m := flow.Message
 	return Topic{
-		Name: m.Topic().String(), Class: className(m), Message: m.Ref.String(), Owner: m.Ref.Node,
+		Name: m.Topic().String(), Class: Class(m), Message: m.Ref.String(), Owner: m.Ref.Node,
 		Producers: slices.Concat([]string{}, flow.Producers), Consumers: slices.Concat([]string{}, flow.Consumers),
-		Type: m.Data.Name, Key: m.Key, DeadLetters: []string{},
+		Type: m.Data.Name, Key: m.Key, Partitions: m.Partitions, Retention: Duration(m.Retention), Access: m.Access,
+		DeadLetters: []string{},
 	}
 }
 
@@ -52,6 +56,7 @@ func topic(flow Flow) Topic {
 func deadLetters(t Topic, consumer string, m *contract.Message) Topic {
 	return Topic{
 		Name: event.DeadLetterTopic(consumer, m.Ref).String(), Class: "dead letter", Message: t.Message, Owner: consumer,
-		Producers: []string{consumer}, Consumers: []string{}, Type: t.Type, Key: t.Key, DeadLetters: []string{},
+		Producers: []string{consumer}, Consumers: []string{}, Type: t.Type, Key: t.Key,
+		Partitions: contract.DefaultPartitions, DeadLetters: []string{},
 	}
 }

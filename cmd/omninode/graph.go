@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -60,26 +59,11 @@ func formatOfFile(name string) string {
 }
 
 func (a *app) graph(g graphing) error {
-	f, err := a.fleet()
+	f, c, err := a.subject(g.node)
 	if err != nil {
 		return err
 	}
-	var c *contract.Contract
-	if g.node != "" {
-		if c, err = a.find(f, g.node); err != nil {
-			return err
-		}
-	}
-	drawn := a.draw(f, c, g)
-	if g.out == "" {
-		_, err = a.stdout.Write(drawn)
-		return err
-	}
-	if err := os.WriteFile(g.out, drawn, 0o644); err != nil {
-		return mistake(codeUnwritable, fmt.Errorf("write the drawing: %w", err), "choose a file in a folder that exists")
-	}
-	fmt.Fprintln(a.stderr, a.paint(a.stderr, green, "wrote"), g.out)
-	return nil
+	return a.writeOut(g.out, a.draw(f, c, g))
 }
 
 // draw draws the fleet, or a node of it.

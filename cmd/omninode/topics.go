@@ -38,10 +38,10 @@ func newTopicsCommand(a *app) *cobra.Command {
 
 func (a *app) printTopics(topics []catalogue.Topic) error {
 	w := tabwriter.NewWriter(a.stdout, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "TOPIC\tCLASS\tOWNER\tPRODUCERS\tCONSUMERS\tKEY")
+	fmt.Fprintln(w, "TOPIC\tCLASS\tOWNER\tPRODUCERS\tCONSUMERS\tKEY\tPARTITIONS\tRETENTION")
 	for _, t := range topics {
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", t.Name, t.Class, t.Owner,
-			list(t.Producers), list(t.Consumers), t.Key)
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%d\t%s\n", t.Name, t.Class, t.Owner,
+			list(t.Producers), list(t.Consumers), t.Key, t.Partitions, cmp.Or(t.Retention, "of the cluster"))
 	}
 	return w.Flush()
 }
