@@ -16,7 +16,10 @@ type reducer struct {
 	Transitions    []transition
 }
 
-type transition struct{ Input, From, To, Emits, Early string }
+type transition struct {
+	Input, From, To, Emits, Early string
+	HaltKey                       bool
+}
 
 func (m *modeler) reducer() {
 	if m.c.Machine == nil || m.c.State == nil {
@@ -63,5 +66,6 @@ func (m *modeler) transition(t *contract.Transition) transition {
 	return transition{
 		Input: m.ref(t.Input), From: "[]string{" + strings.Join(from, ", ") + "}", To: quote(t.To),
 		Emits: m.refList(t.Emits), Early: duration(t.Early),
+		HaltKey: t.Then == "halt_key",
 	}
 }

@@ -46,6 +46,7 @@ type input struct {
 	Ref, Class, Emits string
 	IdempotencyKey    string // "" or Go literal
 	Timeout, Retry    string // "" or Go expressions
+	Batch, Breaker    string // the same
 	Name, Doc, Type   string
 	Decode            string
 	Emitter           string
@@ -158,6 +159,10 @@ func (m *modeler) inputs() {
 		}
 		in.Timeout = duration(h.Timeout)
 		in.Retry = retry(h.Retry)
+		in.Breaker = breaker(h.Breaker)
+		if h.Batch != nil {
+			m.batched(&in, h.Batch)
+		}
 		m.add(in)
 	}
 }
@@ -182,6 +187,17 @@ func (m *modeler) input(msg *contract.Message, emits []*contract.Message) input 
 		in.Scaffold = []string{fmt.Sprintf("emit.%s(%s)", m.name(emits[0]), lit)}
 	}
 	return in
+}
+
+// batched makes an input one that the handler gets several of.
+func (m *modeler) batched(in *input, b *contract.Batch) {
+	in.Batch = batch(b)
+	what := fmt.Sprintf("%s handles up to %d of %s at once", in.Name, b.Size, in.message.Ref)
+	in.Doc = sentence(what, in.message.Description)
+	if len(in.emits) > 0 {
+		lit := m.payloadLiteral(in.emits[0], "one.Data", in.message)
+		in.Scaffold = []string{"for _, one := range in {", fmt.Sprintf("emit.%s(one, %s)", m.name(in.emits[0]), lit), "}"}
+	}
 }
 
 // payloadLiteral returns a minimal literal of msg's payload. If msg and from have the same
@@ -279,4 +295,21 @@ func retry(r *contract.Retry) string {
 		fields = append(fields, "HaltKey: true")
 	}
 	return "engine.RetryPolicy{" + strings.Join(fields, ", ") + "}"
+}
+
+// batch returns the bounds of a batch as Go source.
+func batch(b *contract.Batch) string {
+	fields := []string{fmt.Sprintf("Size: %d", b.Size)}
+	if d := duration(b.Wait); d != "" {
+		fields = append(fields, "Wait: "+d)
+	}
+	return "engine.Batch{" + strings.Join(fields, ", ") + "}"
+}
+
+// breaker returns a breaker as Go source, "" for none.
+func breaker(b *contract.Breaker) string {
+	if b == nil {
+		return ""
+	}
+	return fmt.Sprintf("engine.Breaker{Failures: %d, Open: %s}", b.Failures, duration(b.Open))
 }

@@ -90,7 +90,7 @@ func (n *node) nodeOutline() outline {
 func (n *node) timed() bool {
 	says := func(s string) bool { return strings.Contains(s, "time.") }
 	return len(n.Checks) > 0 || slices.ContainsFunc(n.Topics, func(t topic) bool { return says(t.Retention) }) ||
-		slices.ContainsFunc(n.Inputs, func(in input) bool { return says(in.Timeout) || says(in.Retry) }) ||
+		slices.ContainsFunc(n.Inputs, func(in input) bool { return says(in.Timeout + in.Retry + in.Batch + in.Breaker) }) ||
 		n.Reducer != nil && slices.ContainsFunc(n.Reducer.Transitions, func(t transition) bool { return says(t.Early) }) ||
 		n.Flow != nil && slices.ContainsFunc(n.Flow.Steps, func(s step) bool { return says(s.Timeout) })
 }

@@ -12,12 +12,12 @@ func handleGrammar() []Section {
 			{
 				Name: "size", Required: Always, Form: integer(2, maxBatch), Example: "100",
 				Meaning: "Most inputs of one call.", Fix: "say how many at most, e.g. size: 100",
-				Changes: []Artefact{ArtefactShow}, Test: "TestOperation",
+				Changes: []Artefact{ArtefactNode}, Test: "TestBatchSizes",
 			},
 			{
 				Name: "wait", Form: duration(), Example: "50ms", Default: "not at all: takes what is there",
 				Meaning: "How long a call waits to become full.",
-				Changes: []Artefact{ArtefactShow}, Test: "TestOperation",
+				Changes: []Artefact{ArtefactNode}, Test: "TestBatchWaits",
 			},
 		}},
 		{Name: "breaker", Noun: "breaker", Keys: []Key{
@@ -25,13 +25,13 @@ func handleGrammar() []Section {
 				Name: "failures", Required: Always, Form: integer(1, maxFailures), Example: "5",
 				Meaning: "Attempts in a row, over all keys, whose temporary failure opens the breaker.",
 				Fix:     "say after how many failures it opens, e.g. failures: 5",
-				Changes: []Artefact{ArtefactShow}, Test: "TestOperation",
+				Changes: []Artefact{ArtefactNode}, Test: "TestBreaker",
 			},
 			{
 				Name: "open", Required: Always, Form: duration(), Example: "30s",
 				Meaning: "How long nothing is attempted, before a single attempt tries.",
 				Fix:     "say how long it stays open, e.g. open: 30s",
-				Changes: []Artefact{ArtefactShow}, Test: "TestOperation",
+				Changes: []Artefact{ArtefactNode}, Test: "TestBreaker",
 			},
 		}},
 	}
@@ -65,13 +65,13 @@ func handleKeys() []Key {
 			Name: "batch", Form: sectionOf("batch"), Refused: impure("it is pure, so there is no transaction to share"),
 			Example: "{size: 100, wait: 50ms}", Default: "one input at a time",
 			Meaning: "Several inputs of a partition are handled by one call and settled by one transaction.",
-			Changes: []Artefact{ArtefactShow}, Test: "TestOperation",
+			Changes: []Artefact{ArtefactNode, ArtefactHandler}, Test: "TestBatchFails",
 		},
 		{
 			Name: "breaker", Form: sectionOf("breaker"), Refused: impure("it is pure, so nothing outside of it can fail"),
 			Example: "{failures: 5, open: 30s}", Default: "every input is attempted",
 			Meaning: "Stops attempts for a while when what the handler calls keeps failing.",
-			Changes: []Artefact{ArtefactShow}, Test: "TestOperation",
+			Changes: []Artefact{ArtefactNode}, Test: "TestBreaker",
 		},
 	}
 }

@@ -69,8 +69,8 @@ func transitionKeys() []Key {
 		},
 		{
 			Name: "then", Form: choice("dead_letter", "halt_key"), Example: "halt_key", Default: "dead_letter",
-			Meaning: "What follows when the handler fails on the input; with `halt_key` later inputs of the key wait for a person.",
-			Changes: []Artefact{ArtefactShow}, Test: "TestOperation",
+			Meaning: "What follows when the handler fails on the input; with `halt_key` later records of this input and key wait for a person.",
+			Changes: []Artefact{ArtefactNode}, Test: "TestTransitionThatHaltsItsKey",
 		},
 	}
 }
