@@ -237,7 +237,9 @@ func (p *parser) resolveForeign(ref event.Ref, at Pos, r role) *Message {
 	if m == nil {
 		m = &Message{Ref: ref, Class: r.foreign, Pos: at}
 		p.foreign[id] = m
-		p.claim(scopeMethod, MethodName(p.contract.Node, ref), ref.String(), at)
+		if p.foreign[id.otherClass()] == nil {
+			p.claim(scopeMethod, MethodName(p.contract.Node, ref), ref.String(), at)
+		}
 	}
 	p.uses = append(p.uses, use{m, r, at})
 	return m

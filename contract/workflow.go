@@ -39,6 +39,7 @@ func (r *workflowReader) readSteps(it *item) {
 			step := &Step{Name: e.key, Pos: e.at}
 			r.steps[e.key] = step
 			r.workflow.Steps = append(r.workflow.Steps, step)
+			r.homes[step] = e
 			r.readStep(e, step)
 		}
 	}
