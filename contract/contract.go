@@ -193,6 +193,7 @@ func (p *parser) read(root *item) {
 	p.readSecrets(s.get("secrets"))
 	p.readRequirements(s.get("requires"))
 	p.readOperation(s)
+	p.readSchedules(s.get("schedules"))
 	s.done()
 	p.checkTypes()
 }

@@ -71,6 +71,9 @@ func (l *linker) checkOrphans() {
 		for _, m := range p.contract.Foreign {
 			used[m] = true
 		}
+		for _, s := range p.contract.Schedules {
+			used[s.Send] = true
+		}
 		if w := p.contract.Workflow; w != nil {
 			for _, s := range w.Steps {
 				l.markUndo(s, used)

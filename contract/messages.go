@@ -155,6 +155,7 @@ func handles() role    { return role{"handles", event.Command, event.Event} }
 func emits() role      { return role{"emits", event.Event, ""} }
 func sends() role      { return role{"sends", "", event.Command} }
 func awaits() role     { return role{"waits for", "", event.Event} }
+func ticks() role      { return role{"sends by the clock", event.Command, ""} }
 func startsWith() role { return role{"starts with", event.Command, ""} }
 func endsWith() role   { return role{"ends with", event.Event, ""} }
 

@@ -60,6 +60,7 @@ func (r *workflowReader) readStep(it *item, step *Step) {
 	undo := s.get("undo")
 	step.Undo = r.message(undo, sends())
 	step.Timeout, _ = r.duration(s.get("timeout"))
+	step.Delay, _ = r.duration(s.get("delay"))
 	if undo != nil {
 		r.claim(scopeMethod, "Undo"+GoName(step.Name), "the undo of step "+step.Name, undo.at)
 	}
