@@ -89,6 +89,8 @@ func parseFlag(text string) (bool, error) {
 
 // Stored reports whether the flag store has a say about any of the flags.
 func (fs *Flags) Stored() bool {
+	fs.mu.Lock()
+	defer fs.mu.Unlock()
 	return slices.ContainsFunc(fs.flags, func(f *flagState) bool { return f.source != SourceEnvironment })
 }
 
