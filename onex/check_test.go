@@ -81,3 +81,28 @@ func (f *fixture) catalogSays(service, reason string, critical bool) error {
 	}
 	return nil
 }
+
+// TestNodeIsNotReadyBeforeItsFirstCheck: a check that has not come back is no check that passed.
+func TestNodeIsNotReadyBeforeItsFirstCheck(t *testing.T) {
+	t.Parallel()
+	f := setup(t)
+	node := echo(onex.Effect, f.name("effect"), engine.RetryPolicy{}, succeed)
+	asked, answer := make(chan struct{}, 1), make(chan struct{})
+	build := node.Build
+	node.Build = func(ctx context.Context, v *config.Values) (onex.Wiring, error) {
+		w, err := build(ctx, v)
+		w.Checks = []onex.Check{{Name: "gateway", Every: time.Hour, Timeout: time.Minute, Run: func(context.Context) error {
+			asked <- struct{}{}
+			<-answer
+			return nil
+		}}}
+		return w, err
+	}
+	r := f.launch(f.env([]onex.Node{node}, "a"), node)
+	<-asked
+	if status, body := r.read("/readyz"); status != http.StatusServiceUnavailable || !strings.Contains(body, "check gateway: not checked yet") {
+		t.Errorf("/readyz: %d %s", status, body)
+	}
+	close(answer)
+	f.eventually("it is ready", func() error { return r.get("/readyz", http.StatusOK) })
+}
