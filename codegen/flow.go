@@ -15,12 +15,11 @@ type flow struct {
 	Steps                    []step
 	Builders                 []builder // all of the below, in the order of the steps
 	Sends, Undos, Ends       []builder
-	Outputs                  []output // what the workflow may send
 }
 
 type answer struct{ Field, Type, Tag string }
 
-type step struct{ Name, After, Send, Success, Failure, Undo, Timeout, Delay string }
+type step struct{ Name, After, Send, Success, Failure, Undo, Timeout string }
 
 // builder is a Handler method that builds a message of the workflow.
 type builder struct {
@@ -79,7 +78,7 @@ func (m *modeler) step(s *contract.Step) step {
 	for _, a := range s.After {
 		after = append(after, quote(a))
 	}
-	out := step{Name: quote(s.Name), Success: m.refList(s.Success), Failure: m.refList(s.Failure), Timeout: duration(s.Timeout), Delay: duration(s.Delay)}
+	out := step{Name: quote(s.Name), Success: m.refList(s.Success), Failure: m.refList(s.Failure), Timeout: duration(s.Timeout)}
 	if len(after) > 0 {
 		out.After = "[]string{" + strings.Join(after, ", ") + "}"
 	}

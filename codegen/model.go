@@ -36,8 +36,6 @@ type node struct {
 
 	Reducer *reducer
 	Flow    *flow
-
-	Schedules []tick
 }
 
 // ref is a package variable that holds the name of a message.
@@ -53,7 +51,6 @@ type input struct {
 	Decode            string
 	Emitter           string
 	Emissions         []emission
-	Guards            []guard
 	Scaffold          []string // statements of the scaffolded handler
 	ScaffoldState     string   // expression of the scaffolded next state
 	message           *contract.Message
@@ -100,7 +97,6 @@ func newNode(c *contract.Contract, opts Options) (*node, error) {
 	m.inputs()
 	m.reducer()
 	m.flow()
-	m.schedules()
 	m.outputs()
 	m.refs()
 	m.operation()
@@ -229,27 +225,16 @@ func (m *modeler) add(in input) {
 	m.n.Examples = append(m.n.Examples, example{Ref: in.Ref, JSON: quote(string(data.Example())), Schema: quote(string(data.Limits()))})
 }
 
-// outputs lists everything the node may send: what its inputs emit, and what its schedules send.
+// outputs lists everything the node may send: what its inputs emit.
 func (m *modeler) outputs() {
 	var all []*contract.Message
 	for _, in := range m.n.Inputs {
 		all = appendNew(all, in.emits...)
 	}
-	if m.n.Flow != nil {
-		m.n.Flow.Outputs = m.outputList(all)
+	slices.SortFunc(all, func(a, b *contract.Message) int { return a.Ref.Compare(b.Ref) })
+	for _, msg := range all {
+		m.n.Outputs = append(m.n.Outputs, output{Ref: m.ref(msg), Class: class(msg.Class)})
 	}
-	for _, s := range m.c.Schedules {
-		all = appendNew(all, s.Send)
-	}
-	m.n.Outputs = m.outputList(all)
-}
-
-func (m *modeler) outputList(messages []*contract.Message) []output {
-	list := make([]output, 0, len(messages))
-	for _, msg := range slices.SortedFunc(slices.Values(messages), func(a, b *contract.Message) int { return a.Ref.Compare(b.Ref) }) {
-		list = append(list, output{Ref: m.ref(msg), Class: class(msg.Class)})
-	}
-	return list
 }
 
 // refs lists a variable for every message that code names.

@@ -17,13 +17,12 @@ import (
 )
 
 // TestScaffolds proves that nothing but contracts is needed for nodes that build, vet and pass their
-// tests: the shop's, fleets that use every key of the language, and one that uses as few as can be.
+// tests: the shop's, and a fleet that uses every key of the language.
 func TestScaffolds(t *testing.T) {
 	t.Parallel()
 	m := newModule(t)
 	m.generate("nodes", shopContracts(t))
 	m.generate("every", goldenContracts(t, "every-key"))
-	m.generate("clock", goldenContracts(t, "clockwork"))
 	m.generate("least", goldenContracts(t, "minimal"))
 	for _, args := range [][]string{{"build", "./..."}, {"vet", "./..."}, {"test", "./..."}} {
 		if out, err := m.run(args...); err != nil {

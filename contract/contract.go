@@ -67,7 +67,7 @@ type parser struct {
 	compared  int                    // characters compared to find near names
 	deferred  []deferred             // checks that need other nodes' messages
 	root      *section               // the contract itself
-	homes     map[any]*item          // mappings that fixes add to: of own messages and of steps
+	homes     map[*Message]*item     // mapping of an own message's versions
 	lastKey   string                 // property last named as a record's key
 	grants    []grant                // every node that access names
 	scalingAt Pos                    // of scaling
@@ -78,15 +78,6 @@ type parser struct {
 type foreignID struct {
 	ref   event.Ref
 	class event.Class
-}
-
-// otherClass returns the stub of the same message in a role that needs the other class: one of the
-// two is a mistake.
-func (id foreignID) otherClass() foreignID {
-	if id.class == event.Event {
-		return foreignID{id.ref, event.Command}
-	}
-	return foreignID{id.ref, event.Event}
 }
 
 // use is one reference to a message of another node.
@@ -157,7 +148,7 @@ func (g grammar) newParser(file string, src []byte) *parser {
 		meant:    map[*Message]bool{},
 		foreign:  map[foreignID]*Message{},
 		claims:   map[claim]claimant{},
-		homes:    map[any]*item{},
+		homes:    map[*Message]*item{},
 	}
 }
 
@@ -193,7 +184,6 @@ func (p *parser) read(root *item) {
 	p.readSecrets(s.get("secrets"))
 	p.readRequirements(s.get("requires"))
 	p.readOperation(s)
-	p.readSchedules(s.get("schedules"))
 	s.done()
 	p.checkTypes()
 }
