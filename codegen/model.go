@@ -32,6 +32,7 @@ type node struct {
 	Checks   []check
 	Topics   []topic
 	Examples []example
+	Upcasts  []upcast
 	Keys     []keyProperty
 
 	Reducer *reducer
@@ -53,6 +54,7 @@ type input struct {
 	Emissions         []emission
 	Scaffold          []string // statements of the scaffolded handler
 	ScaffoldState     string   // expression of the scaffolded next state
+	Older             []older
 	message           *contract.Message
 	emits             []*contract.Message
 }
@@ -220,9 +222,13 @@ func (m *modeler) literal(t *contract.Type, set map[string]string) string {
 
 // add appends an input with the example of its payload.
 func (m *modeler) add(in input) {
+	m.n.Examples = append(m.n.Examples, m.example(in.message))
+	in.Older = m.older(in.message)
 	m.n.Inputs = append(m.n.Inputs, in)
-	data := in.message.Data
-	m.n.Examples = append(m.n.Examples, example{Ref: in.Ref, JSON: quote(string(data.Example())), Schema: quote(string(data.Limits()))})
+}
+
+func (m *modeler) example(msg *contract.Message) example {
+	return example{Ref: m.ref(msg), JSON: quote(string(msg.Data.Example())), Schema: quote(string(msg.Data.Limits()))}
 }
 
 // outputs lists everything the node may send: what its inputs emit.
@@ -242,6 +248,7 @@ func (m *modeler) refs() {
 	var all []*contract.Message
 	for _, in := range m.n.Inputs {
 		all = appendNew(appendNew(all, in.emits...), in.message)
+		all = appendNew(all, in.message.Older()...)
 	}
 	slices.SortFunc(all, func(a, b *contract.Message) int { return a.Ref.Compare(b.Ref) })
 	for _, msg := range all {

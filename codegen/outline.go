@@ -45,6 +45,9 @@ func (n *node) typesOutline() outline {
 			o.Imports = append(o.Imports, payloadImport)
 		}
 	}
+	for _, u := range n.Upcasts {
+		o.Decls = append(o.Decls, u.Name)
+	}
 	for _, p := range n.Patterns {
 		o.Decls = append(o.Decls, p.Var)
 	}
@@ -66,9 +69,11 @@ func (n *node) nodeOutline() outline {
 	if n.Reducer != nil {
 		o.Decls = append(o.Decls, "machine")
 	}
+	if n.Flow != nil || len(n.Upcasts) > 0 {
+		o.Imports = append(o.Imports, payloadImport)
+	}
 	if n.Flow != nil {
 		o.Decls = append(o.Decls, "Workflow", "workflow", "sends")
-		o.Imports = append(o.Imports, payloadImport)
 	} else {
 		for _, in := range n.Inputs {
 			o.Decls = append(o.Decls, in.Emitter)

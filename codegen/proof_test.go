@@ -24,6 +24,7 @@ func TestScaffolds(t *testing.T) {
 	m.generate("nodes", shopContracts(t))
 	m.generate("every", goldenContracts(t, "every-key"))
 	m.generate("least", goldenContracts(t, "minimal"))
+	m.generate("upcast", goldenContracts(t, "upcast"))
 	for _, args := range [][]string{{"build", "./..."}, {"vet", "./..."}, {"test", "./..."}} {
 		if out, err := m.run(args...); err != nil {
 			t.Fatalf("go %s: %v\n%s", strings.Join(args, " "), err, out)

@@ -14,7 +14,7 @@ import (
 func checkNames(c *contract.Contract) error {
 	v := &nameChecker{seen: map[*contract.Type]bool{}}
 	v.check(event.ValidName(c.Node) && !reservedFolder(c.Node), "node", c.Node)
-	for _, m := range slices.Concat(c.Messages, c.Foreign) {
+	for _, m := range slices.Concat(c.Messages, c.Foreign, c.Inputs()) {
 		v.message(m)
 	}
 	for _, h := range c.Handles {

@@ -6,7 +6,7 @@ import (
 	"github.com/omninode-ai/omninode/onex/event"
 )
 
-// Inputs returns the messages the node handles, sorted by Ref.
+// Inputs returns the messages the node handles, those they replaced included, sorted by Ref.
 func (c *Contract) Inputs() []*Message {
 	var list []*Message
 	for _, h := range c.Handles {
@@ -23,7 +23,7 @@ func (c *Contract) Inputs() []*Message {
 			list = append(list, slices.Concat(s.Success, s.Failure)...)
 		}
 	}
-	return distinct(list)
+	return distinct(withOlder(distinct(list)))
 }
 
 // Outputs returns the messages the node may send, sorted by Ref: its events, and the commands its
@@ -31,7 +31,7 @@ func (c *Contract) Inputs() []*Message {
 func (c *Contract) Outputs() []*Message {
 	var list []*Message
 	for _, m := range c.Messages {
-		if m.Class == event.Event {
+		if m.Class == event.Event && m.ReplacedBy == nil {
 			list = append(list, m)
 		}
 	}

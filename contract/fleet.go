@@ -183,6 +183,8 @@ func (l *linker) resolveUse(p *parser, u use) {
 	case m.Class != u.role.foreign:
 		p.report(u.pos, ruleWrongMessage, l.nearestMessage(p, u, "name "+article(className(u.role.foreign))),
 			"%s is %s, but %s", m.Ref, article(className(m.Class)), u.role).see(m.Pos, "%s is declared here", m.Ref)
+	case m.ReplacedBy != nil:
+		p.reportReplaced(u.pos, m)
 	default:
 		l.real[u.message] = m
 	}

@@ -29,10 +29,12 @@ func (l *linker) checkTypeNames() {
 	for _, p := range l.parsers {
 		taken := map[*Type]bool{}
 		for _, m := range p.contract.Foreign {
-			for _, t := range m.Data.all(nil) {
-				if !taken[t] {
-					taken[t] = true
-					p.claim(scopeType, GoName(t.Owner.Node)+t.Name, "type "+t.Name+" of "+t.Owner.Node, p.useOf(m))
+			for _, version := range append(m.Older(), m) {
+				for _, t := range version.Data.all(nil) {
+					if !taken[t] {
+						taken[t] = true
+						p.claim(scopeType, GoName(t.Owner.Node)+t.Name, "type "+t.Name+" of "+t.Owner.Node, p.useOf(m))
+					}
 				}
 			}
 		}
@@ -79,7 +81,7 @@ func (l *linker) checkOrphans() {
 	}
 	for _, p := range l.parsers {
 		for _, m := range p.contract.Messages {
-			if !used[m] && !m.External {
+			if !used[m] && !m.External && m.ReplacedBy == nil {
 				p.reportOrphan(m)
 			}
 		}

@@ -27,6 +27,7 @@ func messageGrammar() []Section {
 			},
 		}},
 		{Name: "version", Noun: "a version of a message", Keys: versionKeys()},
+		upcastGrammar(),
 	}
 }
 
@@ -53,5 +54,32 @@ func versionKeys() []Key {
 			Meaning: "How long the topic keeps a record.",
 			Changes: []Artefact{ArtefactShow, ArtefactNode}, Test: "TestOwnerDecidesAboutTopics",
 		},
+		{
+			Name: "upcast", Form: sectionOf("upcast"), Example: "{from: v1, rename: {to: address}, set: {language: en}}",
+			Meaning: "This version replaces an earlier one, whose records become records of this one.",
+			Changes: []Artefact{ArtefactTypes, ArtefactNode, ArtefactShow}, Test: "TestUpcast",
+		},
 	}
+}
+
+// upcastGrammar is how the payload of an earlier version becomes one of this.
+func upcastGrammar() Section {
+	return Section{Name: "upcast", Noun: "an upcast", Keys: []Key{
+		{
+			Name: "from", Required: Always, Form: Form{Is: FormText, Word: "a version", Pattern: versionGrammar}, Example: "v1",
+			Meaning: "The earlier version that is replaced: nobody emits, sends or handles it any more.",
+			Fix:     "name the version it replaces, e.g. from: v1",
+			Changes: []Artefact{ArtefactTypes, ArtefactNode, ArtefactShow}, Test: "TestUpcast",
+		},
+		{
+			Name: "rename", Form: mapping(snakeOf("a property"), snakeOf("a property")), Example: "{address: to}",
+			Meaning: "Properties with another name, new: old; those with the same name and a schema that fits are carried without a word.",
+			Changes: []Artefact{ArtefactTypes}, Test: "TestUpcast",
+		},
+		{
+			Name: "set", Form: mapping(snakeOf("a property"), Form{Is: FormScalar}), Example: "{language: en}",
+			Meaning: "Properties that the earlier version does not have, with the value they get.",
+			Changes: []Artefact{ArtefactTypes}, Test: "TestUpcast",
+		},
+	}}
 }

@@ -48,12 +48,31 @@ func (p *parser) claimEmitter(m *Message, it *item) {
 	p.claim(scopeType, MethodName(p.contract.Node, m.Ref)+"Emitter", "the emitter of "+it.key, it.at)
 }
 
-// deferKeyCheck leaves the check of a property of another node's message to the fleet.
+// deferKeyCheck checks a key against the versions its message replaced, and leaves the check of
+// another node's message to the fleet.
 func (p *parser) deferKeyCheck(it *item, m *Message, property string) {
-	if it == nil || m.Owner != nil {
-		return
+	switch {
+	case it == nil:
+	case m.Owner != nil:
+		p.checkOlderKeys(it, property, m)
+	default:
+		p.later(m, func(real *Message) {
+			p.checkKeyProperty(it, property, real.Data)
+			p.checkOlderKeys(it, property, real)
+		})
 	}
-	p.later(m, func(real *Message) { p.checkKeyProperty(it, property, real.Data) })
+}
+
+// checkOlderKeys reports an idempotency key that all records of a replaced version would share.
+func (p *parser) checkOlderKeys(it *item, property string, m *Message) {
+	for ; m.Upcast != nil; m = m.Upcast.From {
+		if slices.ContainsFunc(m.Upcast.Set, func(c Constant) bool { return c.New == property }) {
+			p.report(p.pos(it.node), ruleKeyProperty, "name a property that every record has its own value of",
+				"upcast sets %q, so all records of %s would be one", property, p.local(m.Upcast.From))
+			return
+		}
+		property = m.Upcast.source(property)
+	}
 }
 
 // Bounds of what an effect does with an input.
@@ -115,7 +134,7 @@ func (p *parser) checkBothDirections(inputs, emitted []*Message, handleIt, emitI
 	}
 	for _, m := range p.contract.Messages {
 		switch {
-		case known[m]:
+		case known[m] || m.ReplacedBy != nil:
 		case m.Class == event.Command:
 			p.report(m.Pos, ruleUnhandled, handleIt, "nothing handles command %s", m.Ref.Local())
 		case !p.lostEmits:

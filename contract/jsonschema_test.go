@@ -109,6 +109,7 @@ func beyond() []string {
 	return []string{
 		"resources-out-of-range.yaml", "scaling-down.yaml", "scaling-without-load.yaml", "fixed-with-load.yaml", "bad-health.yaml",
 		"overlapping-checks.yaml", "wrong-ends.yaml", "answer-twice.yaml", "unprintable.yaml",
+		"unknown-properties.yaml", "two-successors.yaml", "same-name.yaml", "twice.yaml", "bad-constant.yaml", "wrong-constant.yaml",
 	}
 }
 

@@ -43,18 +43,23 @@ func (p *parser) readVersions(it *item, class event.Class) {
 	shared.Access = p.readAccess(s.get("access"), it.key)
 	p.claim(scopeMessage, it.key, what, it.at)
 	versions := s.family("vN")
+	var upcasts []pendingUpcast
 	for _, v := range versions {
 		m := shared
 		p.homes[&m] = it
-		p.readMessage(v, it.key, &m)
+		if up := p.readMessage(v, it.key, &m); up != nil {
+			upcasts = append(upcasts, pendingUpcast{up, &m})
+		}
 	}
+	p.readUpcasts(upcasts)
 	if len(versions) == 0 {
 		p.report(it.at, ruleMissingKey, s.row.key("vN").Fix, "%s has no version", what)
 	}
 	s.done()
 }
 
-func (p *parser) readMessage(it *item, name string, m *Message) {
+// readMessage reads one version and returns its upcast, which needs the others.
+func (p *parser) readMessage(it *item, name string, m *Message) *item {
 	version, _ := strconv.Atoi(it.key[1:]) // versionPattern holds
 	m.Ref = event.Ref{Node: p.contract.Node, Name: name, Version: version}
 	m.Pos = it.at
@@ -73,7 +78,9 @@ func (p *parser) readMessage(it *item, name string, m *Message) {
 		m.Partitions = n
 	}
 	m.Retention, _ = p.duration(s.get("retention"))
+	upcast := s.get("upcast")
 	s.done()
+	return upcast
 }
 
 // MethodName returns what code of a node calls a message: OrderPricedV1 for its own,
@@ -250,6 +257,10 @@ func (p *parser) resolveOwn(ref event.Ref, at Pos, r role) *Message {
 	case m == nil:
 		p.reportUndeclared(ref, at, r)
 		return nil
+	case m.ReplacedBy != nil:
+		p.meant[m.replacement()] = true
+		p.reportReplaced(at, m)
+		return nil
 	case r.own == "":
 		p.report(at, ruleWrongMessage, "name a message of another node", "%s is this node's own, but %s", local, r).see(m.Pos, "%s is declared here", local)
 		return nil
@@ -273,6 +284,13 @@ func (p *parser) reportUndeclared(ref event.Ref, at Pos, r role) {
 	if len(d.Edits) == 0 {
 		d.paste(edits)
 	}
+}
+
+// reportReplaced reports a use of a version that another one replaced.
+func (p *parser) reportReplaced(at Pos, m *Message) {
+	now := p.local(m.replacement())
+	p.report(at, ruleReplaced, "use "+now+": its handlers get the records of both", "%s was replaced by %s", p.local(m), now).
+		see(m.ReplacedBy.Upcast.Pos, "%s takes its place", m.ReplacedBy.Ref.Local())
 }
 
 func article(noun string) string {

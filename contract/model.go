@@ -63,8 +63,25 @@ type Message struct {
 	Partitions  int           // of the topic
 	Retention   time.Duration // of the topic; 0 is the cluster's
 	Access      []string      // nodes that may use it, sorted; nil: every node
+	Upcast      *Upcast       // how records of an earlier version become records of this one; nil: they do not
+	ReplacedBy  *Message      // the version that upcasts from this one: nobody uses this one any more
 	Pos         Pos
 }
+
+// Upcast says how the payload of one version becomes that of a later one. Every property of the later
+// one is carried, set, or optional and absent.
+type Upcast struct {
+	From  *Message
+	Carry []Carried  // by New
+	Set   []Constant // by New
+	Pos   Pos
+}
+
+// Carried is a property that takes the value of an old one, which fits it.
+type Carried struct{ New, Old string }
+
+// Constant is a property that the same value is written to, as canonical text.
+type Constant struct{ New, Value string }
 
 // DefaultPartitions is how many partitions a topic has whose contract does not say.
 const DefaultPartitions = 3

@@ -122,6 +122,9 @@ func valueOf(f Form) string {
 	case FormOneOrList:
 		return valueOf(*f.Of) + ", or a list"
 	case FormMapping:
+		if f.Of.Is == FormScalar {
+			return "mapping: " + valueOf(*f.Names) + " to a value of it"
+		}
 		return "mapping: " + valueOf(*f.Names) + " to " + valueOf(*f.Of)
 	case FormSection:
 		return "*" + f.Section + "*"

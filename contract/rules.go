@@ -37,6 +37,8 @@ const (
 	ruleBadReference   = "bad-reference"
 	ruleUnknownMessage = "unknown-message"
 	ruleWrongMessage   = "wrong-message"
+	ruleReplaced       = "replaced-version"
+	ruleUpcast         = "impossible-upcast"
 	ruleUnhandled      = "unhandled-command"
 	ruleNeverEmitted   = "never-emitted"
 
@@ -103,6 +105,8 @@ func Rules() []Rule {
 		{ID: ruleBadReference, Meaning: "Own messages are written name.vN, those of other nodes node/name.vN."},
 		{ID: ruleUnknownMessage, Meaning: "A message that is referred to is declared by its owner."},
 		{ID: ruleWrongMessage, Meaning: "A node handles its own commands and others' events, emits its own events and sends others' commands."},
+		{ID: ruleReplaced, Meaning: "A version that another one upcasts from is neither emitted, sent nor handled any more."},
+		{ID: ruleUpcast, Meaning: "Every record of a replaced version becomes a valid record of the one that replaced it."},
 		{ID: ruleUnhandled, Meaning: "Each command of a node has a handler, a transition or starts the workflow."},
 		{ID: ruleNeverEmitted, Meaning: "Each event of a node has something that may emit it."},
 		{ID: ruleUnknownState, Meaning: "initial and final name states that transitions use."},

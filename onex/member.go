@@ -180,7 +180,9 @@ func (m *member) registration() (registry.Registration, registry.Facts) {
 		NodeType: string(n.Kind), Version: n.Version, Capabilities: n.Capabilities, ContractSHA256: n.ContractSHA256,
 	}
 	for _, in := range n.Inputs {
-		facts.EventsConsumed = append(facts.EventsConsumed, in.Type.String())
+		for _, t := range in.Types() {
+			facts.EventsConsumed = append(facts.EventsConsumed, t.String())
+		}
 	}
 	for _, out := range n.Outputs {
 		facts.EventsEmitted = append(facts.EventsEmitted, out.Type.String())
@@ -329,8 +331,10 @@ func topics(n Node) (owned []kafka.Topic, foreign []string) {
 		seen[name] = true
 	}
 	for _, in := range n.Inputs {
-		add(in.Topic(), declared[in.Type])
-		add(event.DeadLetterTopic(n.Name, in.Type), Topic{})
+		for _, t := range in.Types() {
+			add(event.Topic{Class: in.Class, Ref: t}, declared[t])
+			add(event.DeadLetterTopic(n.Name, t), Topic{})
+		}
 	}
 	for _, out := range n.Outputs {
 		add(event.Topic{Class: out.Class, Ref: out.Type}, declared[out.Type])

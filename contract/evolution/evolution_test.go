@@ -14,8 +14,11 @@ import (
 	"github.com/omninode-ai/omninode/contract/evolution"
 )
 
-// edit is a change of one of the contracts in testdata.
-type edit struct{ base, from, to string }
+// edit is a change of one of the contracts in testdata; also is a second one that it needs.
+type edit struct {
+	base, from, to string
+	also           [2]string
+}
 
 var update = flag.Bool("update", false, "rewrite the expected verdicts in testdata")
 
@@ -96,7 +99,14 @@ func (e edit) contracts(t *testing.T) (before, now *contract.Contract) {
 	if !strings.Contains(old, e.from) {
 		t.Fatalf("%s has no %q", e.base, e.from)
 	}
-	return parse(t, "old.yaml", old), parse(t, "new.yaml", strings.ReplaceAll(old, e.from, e.to))
+	return parse(t, "old.yaml", old), parse(t, "new.yaml", strings.NewReplacer(append([]string{e.from, e.to}, e.second()...)...).Replace(old))
+}
+
+func (e edit) second() []string {
+	if e.also[0] == "" {
+		return nil
+	}
+	return e.also[:]
 }
 
 func parse(t *testing.T, file, src string) *contract.Contract {

@@ -81,6 +81,7 @@ func (c *comparer) version(p place, before, now *contract.Message) {
 			adjusts("the Go type has another name; on the wire nothing shows it"))},
 	})
 	c.topic(p, before, now)
+	c.upcast(p, before, now)
 	s := schemas{comparer: c, use: received, message: now, seen: map[[2]*contract.Type]bool{}}
 	if now.Class == event.Event {
 		s.use = published
@@ -111,6 +112,58 @@ func (c *comparer) topic(p place, before, now *contract.Message) {
 			return kept(before.Retention, now.Retention)
 		}},
 	})
+}
+
+// upcast compares which version takes the place of this one, and how it does.
+func (c *comparer) upcast(p place, before, now *contract.Message) {
+	fields(c, p, before, now, []field[*contract.Message]{{"upcast", replacedBy, presence(
+		replacing(now.Class),
+		breaks("what is left on its topic does not become the later version any more", "keep the upcast until the topic is empty"),
+		breaks("its records become another version than before", "add the later version to the chain: upcast from the one before"))}})
+	if before.Upcast == nil || now.Upcast == nil {
+		return
+	}
+	p = p.in("upcast").as("upcast")
+	other := always(extends("records that are not handled yet become others"))
+	fields(c, p, before.Upcast, now.Upcast, []field[*contract.Upcast]{
+		{"from", func(u *contract.Upcast) string { return ref(u.From) }, always(breaks(
+			"what is left on the old one's topic does not become this version any more", "keep it until the topic is empty"))},
+		{"rename", renamed, other},
+		{"set", constants, other},
+	})
+}
+
+// replacing judges a version whose place a later one takes.
+func replacing(class event.Class) verdict {
+	if class == event.Command {
+		return extends("it is handled as the later version; senders in the fleet must send that")
+	}
+	return breaks("it is not emitted any more, so who consumes it waits in vain", "keep both versions side by side until nobody consumes this one")
+}
+
+func replacedBy(m *contract.Message) string {
+	if m.ReplacedBy == nil {
+		return ""
+	}
+	return "replaced by v" + strconv.Itoa(m.ReplacedBy.Ref.Version)
+}
+
+func renamed(u *contract.Upcast) string {
+	var list []string
+	for _, c := range u.Carry {
+		if c.New != c.Old {
+			list = append(list, c.New+": "+c.Old)
+		}
+	}
+	return strings.Join(list, ", ")
+}
+
+func constants(u *contract.Upcast) string {
+	var list []string
+	for _, c := range u.Set {
+		list = append(list, c.New+": "+c.Value)
+	}
+	return strings.Join(list, ", ")
 }
 
 // kept judges how long records are kept; 0 is as long as the cluster does.

@@ -32,22 +32,32 @@ type Config struct {
 // Core makes a node's delivery decisions. It is immutable and safe for concurrent use.
 type Core struct {
 	cfg     Config
-	inputs  map[string]Input // by topic
+	sources map[string]source // by topic
 	machine *machine
+}
+
+// source is a topic the node consumes.
+type source struct {
+	input Input
+	typ   event.Ref // of its records
+	older *Older    // set if they are of a version that the input replaced
 }
 
 // New returns the core of a node.
 func New(cfg Config) (*Core, error) {
-	c := &Core{cfg: cfg, inputs: make(map[string]Input, len(cfg.Inputs))}
+	c := &Core{cfg: cfg, sources: make(map[string]source, len(cfg.Inputs))}
 	if cfg.Random == nil {
 		c.cfg.Random = rand.Float64
 	}
 	for _, in := range cfg.Inputs {
-		topic := in.Topic().String()
-		if _, dup := c.inputs[topic]; dup {
-			return nil, fmt.Errorf("node %s: input %s is declared twice", cfg.Node, in.Type)
+		if err := c.add(source{input: in, typ: in.Type}); err != nil {
+			return nil, err
 		}
-		c.inputs[topic] = in
+		for _, o := range in.Older {
+			if err := c.add(source{input: in, typ: o.Type, older: &o}); err != nil {
+				return nil, err
+			}
+		}
 	}
 	if cfg.Machine != nil {
 		c.machine = newMachine(cfg.Machine)
@@ -55,10 +65,19 @@ func New(cfg Config) (*Core, error) {
 	return c, nil
 }
 
+func (c *Core) add(s source) error {
+	topic := event.Topic{Class: s.input.Class, Ref: s.typ}.String()
+	if _, dup := c.sources[topic]; dup {
+		return fmt.Errorf("node %s: input %s is declared twice", c.cfg.Node, s.typ)
+	}
+	c.sources[topic] = s
+	return nil
+}
+
 // Topics returns the topics the node consumes, sorted.
 func (c *Core) Topics() []string {
-	topics := make([]string, 0, len(c.inputs))
-	for t := range c.inputs {
+	topics := make([]string, 0, len(c.sources))
+	for t := range c.sources {
 		topics = append(topics, t)
 	}
 	slices.Sort(topics)
@@ -66,7 +85,7 @@ func (c *Core) Topics() []string {
 }
 
 // Batch returns how many records of a topic are handled at once.
-func (c *Core) Batch(topic string) Batch { return c.inputs[topic].Batch }
+func (c *Core) Batch(topic string) Batch { return c.sources[topic].input.Batch }
 
 // Waits reports whether a change of state may wake parked records.
 func (c *Core) Waits() bool {
@@ -77,28 +96,41 @@ func (c *Core) Waits() bool {
 // into a dead letter.
 func (c *Core) Open(r Record) Item {
 	it := Item{Record: r, Attempt: 1}
-	in, ok := c.inputs[r.Topic]
+	src, ok := c.sources[r.Topic]
 	if !ok {
 		it.fault = faultf(WrongType, "node %s handles nothing on topic %s", c.cfg.Node, r.Topic)
 		return it
 	}
-	it.Input = in
+	it.Input = src.input
 	e, err := event.Decode(r.Headers, r.Value)
 	it.Event = e
 	switch {
 	case err != nil:
 		it.fault = &fault{Malformed, err}
-	case e.Type != in.Type:
-		it.fault = faultf(WrongType, "topic %s carries %s, but the record is a %s", r.Topic, in.Type, e.Type)
+	case e.Type != src.typ:
+		it.fault = faultf(WrongType, "topic %s carries %s, but the record is a %s", r.Topic, src.typ, e.Type)
 	case r.Key != e.PartitionKey:
 		it.fault = faultf(Malformed, "record has key %q, but its partitionkey is %q", r.Key, e.PartitionKey)
 	case !json.Valid(e.Data):
 		it.fault = faultf(Malformed, "payload of %s is not JSON", e.Type)
 	default:
-		it.IdempotencyKey, it.fault = idempotencyKey(in, e)
-		it.StateKey = c.stateKey(e)
+		c.identify(&it, src)
 	}
 	return it
+}
+
+// identify turns an older version into its input, and finds what the store knows the item by.
+func (c *Core) identify(it *Item, src source) {
+	if src.older != nil {
+		data, err := src.older.Upcast(it.Event.Data)
+		if err != nil {
+			it.fault = faultf(Invalid, "payload of %s does not become one of %s: %w", src.typ, src.input.Type, err)
+			return
+		}
+		it.Event.Type, it.Event.Data = src.input.Type, data
+	}
+	it.IdempotencyKey, it.fault = idempotencyKey(src.input, it.Event)
+	it.StateKey = c.stateKey(it.Event)
 }
 
 // Reopen decodes a parked record for its next attempt.

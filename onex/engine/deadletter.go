@@ -78,8 +78,8 @@ func remains(r Record) (kept Record, cut bool) {
 
 // deadLetterTopic derives the topic from where the record was found, not from what it says it is.
 func (c *Core) deadLetterTopic(topic string) string {
-	if in, ok := c.inputs[topic]; ok {
-		return event.DeadLetterTopic(c.cfg.Node, in.Type).String()
+	if s, ok := c.sources[topic]; ok {
+		return event.DeadLetterTopic(c.cfg.Node, s.typ).String()
 	}
 	return event.DeadLetterTopic(c.cfg.Node, event.Ref{Node: c.cfg.Node, Name: "unknown", Version: 1}).String()
 }

@@ -81,10 +81,27 @@ type Input struct {
 	Retry          RetryPolicy
 	Batch          Batch   // zero: the handler gets one input at a time
 	Breaker        Breaker // zero: none
+	Older          []Older // versions that Type replaced, whose records are handled as Type
+}
+
+// Older is an earlier version of an input. A record of it becomes one of the input as soon as it is
+// read: what follows sees the newer type and payload. Its topic, offset and dead letters are its own.
+type Older struct {
+	Type   event.Ref
+	Upcast func(data []byte) ([]byte, error) // payload of Type, validated, to one of the input
 }
 
 // Topic returns the topic the input arrives on.
 func (in Input) Topic() event.Topic { return event.Topic{Class: in.Class, Ref: in.Type} }
+
+// Types returns every type the input arrives as: its own, then those that it replaced.
+func (in Input) Types() []event.Ref {
+	types := []event.Ref{in.Type}
+	for _, o := range in.Older {
+		types = append(types, o.Type)
+	}
+	return types
+}
 
 // RetryPolicy bounds the attempts at one input.
 type RetryPolicy struct {

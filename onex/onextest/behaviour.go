@@ -76,6 +76,7 @@ func (c Case) scenarios() ([]scenario, error) {
 		}
 		list = append(list, c.poisonScenarios(in)...)
 		list = append(list, c.limitScenarios(in, &s)...)
+		list = append(list, c.olderScenarios(in)...)
 		if in.Batch.Size > 1 {
 			list = append(list, c.batchScenario(in, &s))
 		}
@@ -98,6 +99,11 @@ func (c Case) complete() error {
 			return fmt.Errorf("input %s has no schema", in.Type)
 		case c.Keys[in.Type] == "":
 			return fmt.Errorf("input %s has no key property", in.Type)
+		}
+		for _, o := range in.Older {
+			if c.Examples[o.Type] == nil {
+				return fmt.Errorf("older version %s has no example", o.Type)
+			}
 		}
 	}
 	return nil

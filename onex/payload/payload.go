@@ -10,6 +10,7 @@
 package payload
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -50,6 +51,18 @@ func Checker[T any](decode func([]byte) (T, error)) func(data []byte) error {
 	return func(data []byte) error {
 		_, err := decode(data)
 		return err
+	}
+}
+
+// Upcast returns what turns the JSON of an older payload, read and validated by decode, into that of
+// a newer one.
+func Upcast[Old, New any](decode func([]byte) (Old, error), upcast func(Old) New) func(data []byte) ([]byte, error) {
+	return func(data []byte) ([]byte, error) {
+		old, err := decode(data)
+		if err != nil {
+			return nil, err
+		}
+		return json.Marshal(upcast(old))
 	}
 }
 
