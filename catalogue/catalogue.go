@@ -37,7 +37,7 @@ func Nodes(f *contract.Fleet) []Node {
 	for _, c := range f.Contracts {
 		list = append(list, Node{
 			Name: c.Node, Kind: c.Kind, Version: c.Version, Description: c.Description,
-			Capabilities: slices.Concat([]string{}, c.Capabilities),
+			Capabilities: shown(c.Capabilities),
 			Inputs:       len(c.Inputs()), Outputs: len(c.Outputs()),
 			Settings: len(c.Settings), Secrets: len(c.Secrets),
 		})
@@ -100,3 +100,6 @@ func count(n int, thing string) string {
 	}
 	return strconv.Itoa(n) + " " + thing + "s"
 }
+
+// shown returns a copy that is never nil, so that JSON shows it as a list.
+func shown(names []string) []string { return append([]string{}, names...) }

@@ -116,7 +116,7 @@ func (s *sending) add(method string, m *contract.Message) {
 
 func (s *sending) route(c *contract.Contract, m *contract.Message, when string) Route {
 	r := route(c, m, s.messages...)
-	r.Handler, r.When = slices.Concat(r.Handler, s.methods), when
+	r.Handler, r.When = shown(s.methods), when
 	return r
 }
 

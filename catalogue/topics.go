@@ -8,6 +8,9 @@ import (
 	"github.com/omninode-ai/omninode/onex/event"
 )
 
+// DeadLetter is the class of the topics of dead letters.
+const DeadLetter = "dead letter"
+
 // Topic is one topic of a fleet.
 type Topic struct {
 	Name        string   `json:"topic"`
@@ -46,7 +49,7 @@ func topic(flow Flow) Topic {
 	m := flow.Message
 	return Topic{
 		Name: m.Topic().String(), Class: Class(m), Message: m.Ref.String(), Owner: m.Ref.Node,
-		Producers: slices.Concat([]string{}, flow.Producers), Consumers: slices.Concat([]string{}, flow.Consumers),
+		Producers: shown(flow.Producers), Consumers: shown(flow.Consumers),
 		Type: m.Data.Name, Key: m.Key, Partitions: m.Partitions, Retention: Duration(m.Retention), Access: m.Access,
 		DeadLetters: []string{},
 	}
@@ -55,7 +58,7 @@ func topic(flow Flow) Topic {
 // deadLetters returns the topic where a consumer of t puts what it cannot handle.
 func deadLetters(t Topic, consumer string, m *contract.Message) Topic {
 	return Topic{
-		Name: event.DeadLetterTopic(consumer, m.Ref).String(), Class: "dead letter", Message: t.Message, Owner: consumer,
+		Name: event.DeadLetterTopic(consumer, m.Ref).String(), Class: DeadLetter, Message: t.Message, Owner: consumer,
 		Producers: []string{consumer}, Consumers: []string{}, Type: t.Type, Key: t.Key,
 		Partitions: contract.DefaultPartitions, DeadLetters: []string{},
 	}

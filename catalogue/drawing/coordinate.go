@@ -5,8 +5,9 @@ import (
 	"slices"
 )
 
-// rounds is how often the lines are straightened.
-const rounds = 40
+// rounds returns how often the lines are straightened: small drawings until nothing moves, large ones
+// until nobody sees it.
+func (l *layout) rounds() int { return min(max(20_000/len(l.vertices), 40), 400) }
 
 // place gives every vertex its coordinates. Products are converted before they are added, here and
 // in the sizes, because a processor that multiplies and adds in one step would round differently.
@@ -21,7 +22,7 @@ func (l *layout) place() {
 			y += l.vertices[v].h
 		}
 	}
-	for i := range rounds {
+	for i := range l.rounds() {
 		for r := range l.ranks {
 			if i%2 == 1 {
 				r = len(l.ranks) - 1 - r
@@ -134,6 +135,7 @@ func (l *layout) plan() plan {
 		top = min(top, v.y)
 	}
 	p := plan{part: l.part, boxes: make([]place, len(l.part.Boxes))}
+	labels := map[int]int{}
 	for i := range l.vertices {
 		v := &l.vertices[i]
 		v.y -= top
@@ -142,9 +144,29 @@ func (l *layout) plan() plan {
 		case v.box >= 0:
 			p.boxes[v.box] = v.place
 		case v.channel >= 0:
+			labels[i] = len(p.labels)
 			p.labels = append(p.labels, label{v.place, v.channel})
 		}
 	}
-	p.lines = l.lines()
+	p.lines = l.lines(labels)
+	if l.part.Down {
+		p.turn()
+	}
 	return p
+}
+
+// turn makes left the top.
+func (p *plan) turn() {
+	p.width, p.height = p.height, p.width
+	for i, b := range p.boxes {
+		p.boxes[i] = place{b.y, b.x, b.h, b.w}
+	}
+	for i, l := range p.labels {
+		p.labels[i].place = place{l.y, l.x, l.h, l.w}
+	}
+	for _, l := range p.lines {
+		for i, at := range l.points {
+			l.points[i] = point{at.y, at.x}
+		}
+	}
 }

@@ -22,11 +22,14 @@ text { font: 11.5px ui-sans-serif, system-ui, "Segoe UI", Helvetica, Arial, sans
 
 // standaloneStyle returns the style of a drawing that stands by itself.
 func standaloneStyle() string {
-	return "svg { " + variables(false) + "}\n@media (prefers-color-scheme: dark) { svg { " + variables(true) + "} }\n" + shapes + colours()
+	return "svg { " + Colours(false) + "}\n@media (prefers-color-scheme: dark) { svg { " + Colours(true) + "} }\n" + Style()
 }
 
-// variables sets all colours.
-func variables(dark bool) string {
+// Style returns the rules of shapes and the colours they take from variables.
+func Style() string { return shapes + colours() }
+
+// Colours returns the variables that Style refers to, for light or dark surroundings.
+func Colours(dark bool) string {
 	var b strings.Builder
 	page, text, soft := "#ffffff", "#1f2328", "#57606a"
 	if dark {

@@ -24,6 +24,7 @@ type Picture struct {
 // Part is a connected drawing with a title.
 type Part struct {
 	Title    string
+	Down     bool // flows from top to bottom, otherwise from left to right
 	Boxes    []Box
 	Channels []Channel
 }

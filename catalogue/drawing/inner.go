@@ -67,7 +67,7 @@ const (
 // Workflow draws the steps of an orchestrator.
 func Workflow(c *contract.Contract) Part {
 	w := c.Workflow
-	p := Part{Title: "Workflow of " + c.Node, Boxes: []Box{{ID: startID, Kind: KindInitial, Title: local(c.Node, w.Start), Lines: []string{"starts"}}}}
+	p := Part{Title: "Workflow of " + c.Node, Down: true, Boxes: []Box{{ID: startID, Kind: KindInitial, Title: local(c.Node, w.Start), Lines: []string{"starts"}}}}
 	fails := false
 	for _, s := range w.Steps {
 		p.Boxes = append(p.Boxes, Box{ID: s.Name, Kind: KindStep, Title: s.Name, Lines: stepLines(s)})

@@ -27,10 +27,18 @@ type label struct {
 
 // line leads from a box to a label or from a label to a box.
 type line struct {
-	channel int
-	box     int
-	to      bool // leads to the box
-	points  []point
+	label  int // index of the plan's labels
+	box    int
+	to     bool // leads to the box
+	points []point
+}
+
+// end names the end of the channel that the line is at.
+func (l line) end() string {
+	if l.to {
+		return "to"
+	}
+	return "from"
 }
 
 type point struct{ x, y float64 }
@@ -58,7 +66,7 @@ type vertex struct {
 type edge struct {
 	from, to int
 	reversed bool
-	channel  int
+	label    int   // vertex of the channel's labels, one of the two
 	chain    []int // all vertices from from to to
 }
 
@@ -89,7 +97,7 @@ func newLayout(part Part) *layout {
 	l := &layout{part: part}
 	index := map[string]int{}
 	for i, b := range part.Boxes {
-		w, h := boxSize(b)
+		w, h := l.turned(boxSize(b))
 		index[b.ID] = i
 		l.vertices = append(l.vertices, vertex{place: place{w: w, h: h}, box: i, channel: -1})
 	}
@@ -104,6 +112,15 @@ func newLayout(part Part) *layout {
 	return l
 }
 
+// turned exchanges width and height of what is laid out from top to bottom: the layout itself knows
+// only from left to right.
+func (l *layout) turned(w, h float64) (float64, float64) {
+	if l.part.Down {
+		return h, w
+	}
+	return w, h
+}
+
 // connect adds the labels of a channel between its ends: one for what leads to the right, and one for
 // what leads back.
 func (l *layout) connect(i int, ch Channel, index map[string]int, position []int) {
@@ -113,22 +130,22 @@ func (l *layout) connect(i int, ch Channel, index map[string]int, position []int
 			continue
 		}
 		v := len(l.vertices)
-		w, h := labelSize(ch)
+		w, h := l.turned(labelSize(ch))
 		l.vertices = append(l.vertices, vertex{place: place{w: w, h: h}, box: -1, channel: i})
 		for _, b := range from {
-			l.edges = append(l.edges, leadsTo(b, v, back, i))
+			l.edges = append(l.edges, leadsTo(b, v, back, v))
 		}
 		for _, b := range to {
-			l.edges = append(l.edges, leadsTo(v, b, back, i))
+			l.edges = append(l.edges, leadsTo(v, b, back, v))
 		}
 	}
 }
 
-func leadsTo(from, to int, reversed bool, channel int) edge {
+func leadsTo(from, to int, reversed bool, label int) edge {
 	if reversed {
 		from, to = to, from
 	}
-	return edge{from: from, to: to, reversed: reversed, channel: channel}
+	return edge{from: from, to: to, reversed: reversed, label: label}
 }
 
 // ends returns the boxes at the ends of a channel between which it leads back, or does not. A channel

@@ -7,7 +7,8 @@ import (
 
 // lines returns the points of all edges, in the direction they are drawn. Lines that end at the same
 // side of a box do so one below the other, in the order of where they come from.
-func (l *layout) lines() []line {
+// labels holds the indexes of the vertices that are labels.
+func (l *layout) lines(labels map[int]int) []line {
 	starts, ends := l.ports(false), l.ports(true)
 	list := make([]line, 0, len(l.edges))
 	for i, e := range l.edges {
@@ -31,7 +32,7 @@ func (l *layout) lines() []line {
 			slices.Reverse(points)
 			to = !to
 		}
-		list = append(list, line{channel: e.channel, box: box, to: to, points: points})
+		list = append(list, line{label: labels[e.label], box: box, to: to, points: points})
 	}
 	return list
 }

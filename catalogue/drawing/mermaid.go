@@ -9,11 +9,12 @@ import (
 // Mermaid returns the picture as a flowchart of Mermaid.
 func Mermaid(p Picture) []byte {
 	var b strings.Builder
-	b.WriteString("flowchart LR\n")
+	b.WriteString("flowchart " + direction(p.Parts[0]) + "\n")
 	for i, part := range p.Parts {
 		indent := "  "
 		if len(p.Parts) > 1 {
 			fmt.Fprintf(&b, "  subgraph p%d[%s]\n", i, mermaidText(part.Title))
+			fmt.Fprintf(&b, "    direction %s\n", direction(part))
 			indent = "    "
 		}
 		mermaidPart(&b, indent, "p"+strconv.Itoa(i), part)
@@ -25,6 +26,13 @@ func Mermaid(p Picture) []byte {
 		fmt.Fprintf(&b, "  classDef %s fill:%s,stroke:%s,color:#1f2328\n", k.name, k.fill, k.stroke)
 	}
 	return []byte(b.String())
+}
+
+func direction(part Part) string {
+	if part.Down {
+		return "TB"
+	}
+	return "LR"
 }
 
 func mermaidPart(b *strings.Builder, indent, prefix string, part Part) {

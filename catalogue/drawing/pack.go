@@ -32,7 +32,7 @@ func pieces(part Part) []Part {
 		i, known := index[find(b.ID)]
 		if !known {
 			i, index[find(b.ID)] = len(list), len(list)
-			list = append(list, Part{Title: part.Title})
+			list = append(list, Part{Title: part.Title, Down: part.Down})
 		}
 		list[i].Boxes = append(list[i].Boxes, b)
 	}
@@ -52,7 +52,7 @@ func pack(part Part, plans []plan) plan {
 		area += float64((p.width + partGap) * (p.height + partGap))
 	}
 	limit := max(widest, math.Sqrt(area*1.6))
-	all := plan{part: Part{Title: part.Title}}
+	all := plan{part: Part{Title: part.Title, Down: part.Down}}
 	x, y, row := 0.0, 0.0, 0.0
 	for _, p := range plans {
 		if x > 0 && x+p.width > limit {
@@ -66,7 +66,7 @@ func pack(part Part, plans []plan) plan {
 
 // add puts another plan into p with its corner at x, y.
 func (p *plan) add(o plan, x, y float64) {
-	boxes, channels := len(p.part.Boxes), len(p.part.Channels)
+	boxes, channels, labels := len(p.part.Boxes), len(p.part.Channels), len(p.labels)
 	p.part.Boxes = append(p.part.Boxes, o.part.Boxes...)
 	p.part.Channels = append(p.part.Channels, o.part.Channels...)
 	p.width, p.height = max(p.width, x+o.width), max(p.height, y+o.height)
@@ -80,7 +80,7 @@ func (p *plan) add(o plan, x, y float64) {
 		for i := range l.points {
 			l.points[i].x, l.points[i].y = l.points[i].x+x, l.points[i].y+y
 		}
-		l.box, l.channel = l.box+boxes, l.channel+channels
+		l.box, l.label = l.box+boxes, l.label+labels
 		p.lines = append(p.lines, l)
 	}
 }

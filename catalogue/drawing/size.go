@@ -5,6 +5,7 @@ import "unicode"
 // Sizes of text, in pixels.
 const (
 	titleSize = 14.0
+	boldness  = 1.1 // of a title, which is wider for it
 	lineSize  = 11.5
 	lineStep  = 15.0 // from one line of small text to the next
 	labelStep = 14.0
@@ -13,7 +14,7 @@ const (
 
 // boxSize returns the width and height a box needs for its text.
 func boxSize(b Box) (w, h float64) {
-	w = textWidth(b.Title, titleSize)
+	w = textWidth(b.Title, titleSize*boldness)
 	for _, line := range b.Lines {
 		w = max(w, textWidth(line, lineSize))
 	}

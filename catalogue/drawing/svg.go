@@ -30,7 +30,7 @@ func SVG(p Picture) []byte {
 	var b strings.Builder
 	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %[1]s %[2]s" width="%[1]s" height="%[2]s" role="img" aria-label="%[3]s">`+"\n",
 		num(width), num(height), attr(p.Title))
-	fmt.Fprintf(&b, "<style>\n%s</style>\n%s", standaloneStyle(), markers())
+	fmt.Fprintf(&b, "<style>\n%s</style>\n%s", standaloneStyle(), Markers())
 	fmt.Fprintf(&b, `<rect class="page" width="%s" height="%s" rx="10"/>`+"\n", num(width), num(height))
 	y := margin
 	for i, a := range plans {
@@ -48,6 +48,20 @@ func SVG(p Picture) []byte {
 	return []byte(b.String())
 }
 
+// Fragment is a part drawn for a page that has Style and Markers.
+type Fragment struct {
+	Width, Height float64
+	SVG           string // what stands inside of an svg element
+}
+
+// Draw returns a part as a fragment.
+func Draw(part Part) Fragment {
+	var b strings.Builder
+	a := arrange(part)
+	a.draw(&b)
+	return Fragment{Width: a.width, Height: a.height, SVG: b.String()}
+}
+
 func room(part Part) float64 {
 	if part.Title == "" {
 		return 0
@@ -58,28 +72,28 @@ func room(part Part) float64 {
 // draw writes lines first, so that boxes and labels cover their ends.
 func (p plan) draw(b *strings.Builder) {
 	for _, l := range p.lines {
-		ch := p.part.Channels[l.channel]
-		fmt.Fprintf(b, `<path class="line %s" data-channel="%d" data-box="%s" d="%s"`, ch.Class, l.channel, attr(p.part.Boxes[l.box].ID), path(l.points))
+		ch := p.part.Channels[p.labels[l.label].channel]
+		fmt.Fprintf(b, `<path class="line %s" data-label="%d" data-%s="%s" d="%s"`, ch.Class, l.label, l.end(), attr(p.part.Boxes[l.box].ID), path(l.points, p.part.Down))
 		if l.to {
 			fmt.Fprintf(b, ` marker-end="url(#arrow-%s)"`, ch.Class)
 		}
 		b.WriteString("/>\n")
 	}
-	for _, l := range p.labels {
-		p.drawLabel(b, l)
+	for i, l := range p.labels {
+		p.drawLabel(b, i, l)
 	}
 	for i, at := range p.boxes {
 		drawBox(b, p.part.Boxes[i], at)
 	}
 }
 
-func (p plan) drawLabel(b *strings.Builder, l label) {
+func (p plan) drawLabel(b *strings.Builder, i int, l label) {
 	ch := p.part.Channels[l.channel]
 	if l.w == 0 {
 		return
 	}
-	fmt.Fprintf(b, `<g class="label %s" data-channel="%d"><rect x="%s" y="%s" width="%s" height="%s" rx="6"/>`,
-		ch.Class, l.channel, num(l.x), num(l.y), num(l.w), num(l.h))
+	fmt.Fprintf(b, `<g class="label %s" data-label="%d" data-refs="%s"><rect x="%s" y="%s" width="%s" height="%s" rx="6"/>`,
+		ch.Class, i, attr(strings.Join(ch.Refs, " ")), num(l.x), num(l.y), num(l.w), num(l.h))
 	for i, text := range ch.Labels {
 		fmt.Fprintf(b, `<text x="%s" y="%s">%s</text>`, num(l.x+l.w/2), num(l.y+14+float64(labelStep*float64(i))), content(text))
 	}
@@ -107,23 +121,27 @@ func corner(kind string, height float64) float64 {
 	return 8
 }
 
-// path draws curves between columns and straight lines through them.
-func path(points []point) string {
+// path draws curves between ranks and straight lines through them.
+func path(points []point, down bool) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "M%s %s", num(points[0].x), num(points[0].y))
 	for i, p := range points[1:] {
 		from := points[i]
-		if i%2 == 1 || from.y == p.y {
+		if i%2 == 1 {
 			fmt.Fprintf(&b, "L%s %s", num(p.x), num(p.y))
 			continue
 		}
-		middle := (from.x + p.x) / 2
-		fmt.Fprintf(&b, "C%s %s %s %s %s %s", num(middle), num(from.y), num(middle), num(p.y), num(p.x), num(p.y))
+		one, two := point{(from.x + p.x) / 2, from.y}, point{(from.x + p.x) / 2, p.y}
+		if down {
+			one, two = point{from.x, (from.y + p.y) / 2}, point{p.x, (from.y + p.y) / 2}
+		}
+		fmt.Fprintf(&b, "C%s %s %s %s %s %s", num(one.x), num(one.y), num(two.x), num(two.y), num(p.x), num(p.y))
 	}
 	return b.String()
 }
 
-func markers() string {
+// Markers returns the heads of the arrows, which lines refer to.
+func Markers() string {
 	var b strings.Builder
 	b.WriteString("<defs>")
 	for _, class := range []string{ClassCommand, ClassEvent, ClassFailure} {

@@ -9,8 +9,12 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/omninode-ai/omninode/catalogue/drawing"
+	"github.com/omninode-ai/omninode/catalogue/explorer"
 	"github.com/omninode-ai/omninode/contract"
 )
+
+// formatHTML is a page to explore.
+const formatHTML = "html"
 
 // graphing says what to draw, how and where to.
 type graphing struct{ format, node, out string }
@@ -21,10 +25,10 @@ func newGraphCommand(a *app) *cobra.Command {
 		Use:   "graph",
 		Short: "draw the event graph of the fleet, a state machine or a workflow",
 		Long: "graph draws the nodes and the messages between them. With --node it draws a node with its neighbours,\n" +
-			"and its state machine or workflow. Formats: " + strings.Join(graphFormats(), ", ") + ".",
+			"and its state machine or workflow. As html it is a page to explore, which needs no network.",
 		Example: "  omninode graph\n" +
 			"  omninode graph --node checkout\n" +
-			"  omninode graph -o fleet.svg\n" +
+			"  omninode graph -o fleet.html\n" +
 			"  omninode graph --format mermaid",
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
@@ -37,19 +41,21 @@ func newGraphCommand(a *app) *cobra.Command {
 			return a.graph(g)
 		},
 	}
-	c.Flags().StringVar(&g.format, "format", "", "text, mermaid, dot or svg; otherwise by the ending of -o, else text")
+	c.Flags().StringVar(&g.format, "format", "", "text, mermaid, dot, svg or html; otherwise by the ending of -o, else text")
 	c.Flags().StringVar(&g.node, "node", "", "draw this node only, with what is inside it")
 	c.Flags().StringVarP(&g.out, "out", "o", "", "write to this file instead of standard output")
 	return c
 }
 
-func graphFormats() []string { return []string{formatText, "mermaid", "dot", "svg"} }
+func graphFormats() []string { return []string{formatText, "mermaid", "dot", "svg", formatHTML} }
 
 // formatOfFile returns the format that the ending of a file stands for.
 func formatOfFile(name string) string {
 	switch ext := filepath.Ext(name); ext {
 	case ".svg", ".dot":
 		return ext[1:]
+	case ".html", ".htm":
+		return formatHTML
 	case ".gv":
 		return "dot"
 	case ".mmd", ".mermaid":
@@ -62,6 +68,13 @@ func (a *app) graph(g graphing) error {
 	f, c, err := a.subject(g.node)
 	if err != nil {
 		return err
+	}
+	if g.format == formatHTML {
+		page, err := explorer.Page(f, c)
+		if err != nil {
+			return err
+		}
+		return a.writeOut(g.out, page)
 	}
 	return a.writeOut(g.out, a.draw(f, c, g))
 }
