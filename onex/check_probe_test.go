@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -13,9 +14,9 @@ func TestProbeIsBounded(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		free := make(chan struct{})
-		calls := 0
+		var calls atomic.Int32
 		p := &prober{Check: Check{Name: "deaf", Every: 10 * time.Second, Timeout: time.Second, Run: func(context.Context) error {
-			calls++
+			calls.Add(1)
 			<-free
 			return nil
 		}}}
@@ -24,12 +25,12 @@ func TestProbeIsBounded(t *testing.T) {
 				t.Errorf("probe says %v, want %q", err, want)
 			}
 		}
-		if calls != 1 {
-			t.Errorf("an attempt that does not come back was joined by %d others", calls-1)
+		if calls.Load() != 1 {
+			t.Errorf("an attempt that does not come back was joined by %d others", calls.Load()-1)
 		}
 		close(free)
-		if err := errors.Join(p.probe(t.Context()), p.probe(t.Context())); err != nil || calls != 2 {
-			t.Errorf("after it came back: %v, %d calls", err, calls)
+		if err := errors.Join(p.probe(t.Context()), p.probe(t.Context())); err != nil || calls.Load() != 2 {
+			t.Errorf("after it came back: %v, %d calls", err, calls.Load())
 		}
 	})
 }

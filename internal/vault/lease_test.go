@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -13,8 +14,10 @@ import (
 type keeper struct {
 	*lease
 
-	ends     time.Time // the most Vault prolongs to
-	down     error     // what Vault answers instead
+	ends time.Time // the most Vault prolongs to
+
+	mu       sync.Mutex
+	down     error // what Vault answers instead
 	renewals int
 	problem  error // last report
 	told     time.Time
@@ -26,10 +29,14 @@ func newKeeper(t *testing.T, most time.Duration) (*keeper, context.CancelFunc) {
 	k := &keeper{ends: time.Now().Add(most)}
 	k.lease = &lease{life: time.Hour, until: time.Now().Add(min(time.Hour, most)), nudge: make(chan struct{}, 1)}
 	k.renew = func(context.Context) (time.Duration, error) {
+		k.mu.Lock()
+		defer k.mu.Unlock()
 		k.renewals++
 		return min(time.Hour, time.Until(k.ends)), k.down
 	}
 	k.report = func(problem error) {
+		k.mu.Lock()
+		defer k.mu.Unlock()
 		if problem != nil && k.problem == nil {
 			k.told, k.warnings = time.Now(), k.warnings+1
 		}
@@ -41,8 +48,20 @@ func newKeeper(t *testing.T, most time.Duration) (*keeper, context.CancelFunc) {
 	return k, func() { cancel(); <-done }
 }
 
-func (k *keeper) says(t *testing.T, text string) {
+// fail makes Vault answer err from now on.
+func (k *keeper) fail(err error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.down = err
+}
+
+// after waits for d and wants the lease to say text then.
+func (k *keeper) after(t *testing.T, d time.Duration, text string) {
 	t.Helper()
+	time.Sleep(d)
+	synctest.Wait()
+	k.mu.Lock()
+	defer k.mu.Unlock()
 	if text == "" && k.problem != nil || text != "" && (k.problem == nil || !strings.Contains(k.problem.Error(), text)) {
 		t.Errorf("after %d renewals the lease says %v, want %q", k.renewals, k.problem, text)
 	}
@@ -52,10 +71,8 @@ func TestLeaseIsProlongedForDays(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		k, stop := newKeeper(t, 1000*time.Hour)
-		time.Sleep(100 * time.Hour)
-		synctest.Wait()
-		stop()
-		if k.says(t, ""); k.renewals < 100 || k.renewals > 400 || k.warnings > 0 {
+		k.after(t, 100*time.Hour, "")
+		if stop(); k.renewals < 100 || k.renewals > 400 || k.warnings > 0 {
 			t.Errorf("100 h took %d renewals, %d warnings", k.renewals, k.warnings)
 		}
 	})
@@ -66,42 +83,27 @@ func TestLeaseThatEndsIsToldBefore(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		k, stop := newKeeper(t, 24*time.Hour)
-		defer stop()
-		time.Sleep(24*time.Hour - time.Minute)
-		synctest.Wait()
-		if k.says(t, "vault prolongs it no further; start the node again"); k.ends.Sub(k.told) < 10*time.Minute || k.ends.Sub(k.told) > 20*time.Minute {
+		k.after(t, 24*time.Hour-time.Minute, "vault prolongs it no further; start the node again")
+		k.after(t, 10*time.Minute, "vault does not know the lease any more")
+		if stop(); k.ends.Sub(k.told) < 10*time.Minute || k.ends.Sub(k.told) > 20*time.Minute {
 			t.Errorf("told %s before the end", k.ends.Sub(k.told))
 		}
-		time.Sleep(10 * time.Minute)
-		synctest.Wait()
-		k.says(t, "vault does not know the lease any more")
 	})
 }
 
-// TestLeaseHeals: an outage shorter than what is left is told of late or not at all, and forgotten.
+// TestLeaseHeals: an outage is told of when the lease is about to end, and forgotten when it is over.
 func TestLeaseHeals(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		k, stop := newKeeper(t, 1000*time.Hour)
-		defer stop()
-		k.down = errors.New("sealed")
-		time.Sleep(30 * time.Minute)
-		synctest.Wait()
-		k.says(t, "")
-		time.Sleep(20 * time.Minute)
-		synctest.Wait()
-		if k.says(t, "was not prolonged: sealed"); k.told.After(k.until) {
-			t.Error("told after the end")
-		}
-		k.down = nil
-		time.Sleep(5 * time.Minute)
-		synctest.Wait()
-		k.says(t, "")
-		k.down = errors.New("sealed")
-		time.Sleep(2 * time.Hour)
-		synctest.Wait()
-		k.says(t, "sealed")
-		if !errors.Is(k.problem, errLeaseLost) {
+		k.fail(errors.New("sealed"))
+		k.after(t, 30*time.Minute, "")
+		k.after(t, 20*time.Minute, "was not prolonged: sealed")
+		k.fail(nil)
+		k.after(t, 5*time.Minute, "")
+		k.fail(errors.New("sealed"))
+		k.after(t, 2*time.Hour, "sealed")
+		if stop(); !errors.Is(k.problem, errLeaseLost) {
 			t.Errorf("a lease that is over says %v", k.problem)
 		}
 	})
@@ -111,12 +113,10 @@ func TestLeaseThatWasRevokedIsToldAtTheNextLogin(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		k, stop := newKeeper(t, 1000*time.Hour)
-		defer stop()
-		synctest.Wait()
-		k.down = errLeaseLost
+		k.fail(errLeaseLost)
 		k.nudge <- struct{}{}
-		synctest.Wait()
-		if k.says(t, "vault does not know the lease"); k.renewals != 1 {
+		k.after(t, time.Millisecond, "vault does not know the lease")
+		if stop(); k.renewals != 1 {
 			t.Errorf("%d renewals", k.renewals)
 		}
 	})
