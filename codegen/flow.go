@@ -15,11 +15,12 @@ type flow struct {
 	Steps                    []step
 	Builders                 []builder // all of the below, in the order of the steps
 	Sends, Undos, Ends       []builder
+	Outputs                  []output // what the workflow may send
 }
 
 type answer struct{ Field, Type, Tag string }
 
-type step struct{ Name, After, Send, Success, Failure, Undo, Timeout string }
+type step struct{ Name, After, Send, Success, Failure, Undo, Timeout, Delay string }
 
 // builder is a Handler method that builds a message of the workflow.
 type builder struct {
@@ -78,7 +79,7 @@ func (m *modeler) step(s *contract.Step) step {
 	for _, a := range s.After {
 		after = append(after, quote(a))
 	}
-	out := step{Name: quote(s.Name), Success: m.refList(s.Success), Failure: m.refList(s.Failure), Timeout: duration(s.Timeout)}
+	out := step{Name: quote(s.Name), Success: m.refList(s.Success), Failure: m.refList(s.Failure), Timeout: duration(s.Timeout), Delay: duration(s.Delay)}
 	if len(after) > 0 {
 		out.After = "[]string{" + strings.Join(after, ", ") + "}"
 	}

@@ -17,8 +17,8 @@ type reducer struct {
 }
 
 type transition struct {
-	Input, From, To, Emits, Early string
-	HaltKey                       bool
+	Input, From, To, Guard, Emits, Early string
+	HaltKey                              bool
 }
 
 func (m *modeler) reducer() {
@@ -44,8 +44,26 @@ func (m *modeler) reducer() {
 		for _, t := range byInput[r] {
 			emits = appendNew(emits, t.Emits...)
 		}
-		m.add(m.reducerInput(byInput[r][0].Input, emits))
+		in := m.reducerInput(byInput[r][0].Input, emits)
+		in.Guards = m.guards(byInput[r])
+		m.add(in)
 	}
+}
+
+// guard is a Handler method that says whether an input takes a transition.
+type guard struct{ Name, Literal, Doc string }
+
+// guards lists the guards of an input in the order in which they stand first.
+func (m *modeler) guards(transitions []*contract.Transition) []guard {
+	var list []guard
+	for _, t := range transitions {
+		g := guard{Name: contract.GuardMethod(m.c.Node, t), Literal: quote(t.Guard)}
+		g.Doc = sentence(g.Name+" says whether "+t.Guard+" holds for "+t.Input.Ref.String(), "")
+		if t.Guard != "" && !slices.Contains(list, g) {
+			list = append(list, g)
+		}
+	}
+	return list
 }
 
 func (m *modeler) reducerInput(msg *contract.Message, emits []*contract.Message) input {
@@ -63,9 +81,13 @@ func (m *modeler) transition(t *contract.Transition) transition {
 	for _, f := range t.From {
 		from = append(from, quote(f))
 	}
-	return transition{
+	out := transition{
 		Input: m.ref(t.Input), From: "[]string{" + strings.Join(from, ", ") + "}", To: quote(t.To),
 		Emits: m.refList(t.Emits), Early: duration(t.Early),
 		HaltKey: t.Then == "halt_key",
 	}
+	if t.Guard != "" {
+		out.Guard = quote(t.Guard)
+	}
+	return out
 }

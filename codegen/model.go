@@ -37,6 +37,8 @@ type node struct {
 
 	Reducer *reducer
 	Flow    *flow
+
+	Schedules []tick
 }
 
 // ref is a package variable that holds the name of a message.
@@ -52,6 +54,7 @@ type input struct {
 	Decode            string
 	Emitter           string
 	Emissions         []emission
+	Guards            []guard
 	Scaffold          []string // statements of the scaffolded handler
 	ScaffoldState     string   // expression of the scaffolded next state
 	Older             []older
@@ -99,6 +102,7 @@ func newNode(c *contract.Contract, opts Options) (*node, error) {
 	m.inputs()
 	m.reducer()
 	m.flow()
+	m.schedules()
 	m.outputs()
 	m.refs()
 	m.operation()
@@ -231,16 +235,27 @@ func (m *modeler) example(msg *contract.Message) example {
 	return example{Ref: m.ref(msg), JSON: quote(string(msg.Data.Example())), Schema: quote(string(msg.Data.Limits()))}
 }
 
-// outputs lists everything the node may send: what its inputs emit.
+// outputs lists everything the node may send: what its inputs emit, and what its schedules send.
 func (m *modeler) outputs() {
 	var all []*contract.Message
 	for _, in := range m.n.Inputs {
 		all = appendNew(all, in.emits...)
 	}
-	slices.SortFunc(all, func(a, b *contract.Message) int { return a.Ref.Compare(b.Ref) })
-	for _, msg := range all {
-		m.n.Outputs = append(m.n.Outputs, output{Ref: m.ref(msg), Class: class(msg.Class)})
+	if m.n.Flow != nil {
+		m.n.Flow.Outputs = m.outputList(all)
 	}
+	for _, s := range m.c.Schedules {
+		all = appendNew(all, s.Send)
+	}
+	m.n.Outputs = m.outputList(all)
+}
+
+func (m *modeler) outputList(messages []*contract.Message) []output {
+	list := make([]output, 0, len(messages))
+	for _, msg := range slices.SortedFunc(slices.Values(messages), func(a, b *contract.Message) int { return a.Ref.Compare(b.Ref) }) {
+		list = append(list, output{Ref: m.ref(msg), Class: class(msg.Class)})
+	}
+	return list
 }
 
 // refs lists a variable for every message that code names.

@@ -16,6 +16,7 @@ const (
 	engineImport   = `"github.com/omninode-ai/omninode/onex/engine"`
 	eventImport    = `"github.com/omninode-ai/omninode/onex/event"`
 	payloadImport  = `"github.com/omninode-ai/omninode/onex/payload"`
+	scheduleImport = `"github.com/omninode-ai/omninode/onex/schedule"`
 	onextestImport = `"github.com/omninode-ai/omninode/onex/onextest"`
 )
 
@@ -85,6 +86,10 @@ func (n *node) nodeOutline() outline {
 	if len(n.Checks) > 0 {
 		o.Decls = append(o.Decls, "checks")
 	}
+	if len(n.Schedules) > 0 {
+		o.Decls = append(o.Decls, "schedules")
+		o.Imports = append(o.Imports, scheduleImport)
+	}
 	if n.timed() {
 		o.Imports = append(o.Imports, timeImport)
 	}
@@ -94,10 +99,11 @@ func (n *node) nodeOutline() outline {
 // timed reports whether node.gen.go says a duration.
 func (n *node) timed() bool {
 	says := func(s string) bool { return strings.Contains(s, "time.") }
-	return len(n.Checks) > 0 || slices.ContainsFunc(n.Topics, func(t topic) bool { return says(t.Retention) }) ||
+	return len(n.Checks) > 0 || slices.ContainsFunc(n.Schedules, func(t tick) bool { return says(t.Every) }) ||
+		slices.ContainsFunc(n.Topics, func(t topic) bool { return says(t.Retention) }) ||
 		slices.ContainsFunc(n.Inputs, func(in input) bool { return says(in.Timeout + in.Retry + in.Batch + in.Breaker) }) ||
 		n.Reducer != nil && slices.ContainsFunc(n.Reducer.Transitions, func(t transition) bool { return says(t.Early) }) ||
-		n.Flow != nil && slices.ContainsFunc(n.Flow.Steps, func(s step) bool { return says(s.Timeout) })
+		n.Flow != nil && slices.ContainsFunc(n.Flow.Steps, func(s step) bool { return says(s.Timeout) || says(s.Delay) })
 }
 
 func (n *node) configOutline() outline {
@@ -141,6 +147,9 @@ func (n *node) handlerOutline() outline {
 	}
 	for _, in := range n.Inputs {
 		o.Decls = append(o.Decls, "handler."+in.Name)
+		for _, g := range in.Guards {
+			o.Decls = append(o.Decls, "handler."+g.Name)
+		}
 	}
 	o.Imports = append(o.Imports, onexImport)
 	return o

@@ -17,12 +17,13 @@ import (
 )
 
 // TestScaffolds proves that nothing but contracts is needed for nodes that build, vet and pass their
-// tests: the shop's, and a fleet that uses every key of the language.
+// tests: the shop's, fleets that use every key of the language, and one that uses as few as can be.
 func TestScaffolds(t *testing.T) {
 	t.Parallel()
 	m := newModule(t)
 	m.generate("nodes", shopContracts(t))
 	m.generate("every", goldenContracts(t, "every-key"))
+	m.generate("clock", goldenContracts(t, "clockwork"))
 	m.generate("least", goldenContracts(t, "minimal"))
 	m.generate("upcast", goldenContracts(t, "upcast"))
 	for _, args := range [][]string{{"build", "./..."}, {"vet", "./..."}, {"test", "./..."}} {

@@ -39,6 +39,14 @@ func checkNames(c *contract.Contract) error {
 		v.check(keyGrammar.MatchString(r.Name), "requirement", r.Name)
 		v.check(typeGrammar.MatchString(r.Type), "requirement type", r.Type)
 	}
+	for _, s := range c.Schedules {
+		v.check(keyGrammar.MatchString(s.Name), "schedule", s.Name)
+	}
+	if c.Machine != nil {
+		for _, t := range c.Machine.Transitions {
+			v.check(t.Guard == "" || keyGrammar.MatchString(t.Guard), "guard", t.Guard)
+		}
+	}
 	if c.Workflow != nil {
 		for _, s := range c.Workflow.Steps {
 			v.check(stepGrammar.MatchString(s.Name), "step", s.Name)

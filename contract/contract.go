@@ -67,7 +67,7 @@ type parser struct {
 	compared  int                    // characters compared to find near names
 	deferred  []deferred             // checks that need other nodes' messages
 	root      *section               // the contract itself
-	homes     map[*Message]*item     // mapping of an own message's versions
+	homes     map[any]*item          // mappings that fixes add to: of own messages and of steps
 	lastKey   string                 // property last named as a record's key
 	grants    []grant                // every node that access names
 	scalingAt Pos                    // of scaling
@@ -78,6 +78,15 @@ type parser struct {
 type foreignID struct {
 	ref   event.Ref
 	class event.Class
+}
+
+// otherClass returns the stub of the same message in a role that needs the other class: one of the
+// two is a mistake.
+func (id foreignID) otherClass() foreignID {
+	if id.class == event.Event {
+		return foreignID{id.ref, event.Command}
+	}
+	return foreignID{id.ref, event.Event}
 }
 
 // use is one reference to a message of another node.
@@ -148,7 +157,7 @@ func (g grammar) newParser(file string, src []byte) *parser {
 		meant:    map[*Message]bool{},
 		foreign:  map[foreignID]*Message{},
 		claims:   map[claim]claimant{},
-		homes:    map[*Message]*item{},
+		homes:    map[any]*item{},
 	}
 }
 
@@ -184,6 +193,7 @@ func (p *parser) read(root *item) {
 	p.readSecrets(s.get("secrets"))
 	p.readRequirements(s.get("requires"))
 	p.readOperation(s)
+	p.readSchedules(s.get("schedules"))
 	s.done()
 	p.checkTypes()
 }

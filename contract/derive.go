@@ -30,6 +30,7 @@ type Derived struct {
 	Metrics     MetricNames `json:"metrics"`
 
 	Flags     []FlagNames `json:"flags,omitempty"`
+	Schedules []Ticks     `json:"schedules,omitempty"`
 	Health    []string    `json:"health,omitempty"` // requirements that are checked
 	Resources *Resources  `json:"resources,omitempty"`
 	Scaling   *Scaling    `json:"scaling,omitempty"`
@@ -58,6 +59,14 @@ type FlagNames struct {
 	Env         string `json:"env"`  // fixes the flag
 	Path        string `json:"path"` // in Consul's key-value store
 	Description string `json:"description"`
+}
+
+// Ticks says when a schedule sends what.
+type Ticks struct {
+	Name    string `json:"name"`
+	When    string `json:"when"` // "cron 0 3 * * *" or "every 1h0m0s", in UTC
+	Message string `json:"message"`
+	Data    string `json:"data"` // each tick fills the message's key if it is not here
 }
 
 // ACL is one right of the node's principal in Kafka.
@@ -118,7 +127,7 @@ func Derive(c *Contract) Derived {
 		},
 		Database: Database{Schema: snake(c.Node), Role: snake(c.Node)},
 		Metrics:  MetricNames{Prefix: "onex_", Labels: map[string]string{"node": c.Node}},
-		Flags:    c.flags(), Health: c.checked(), Resources: c.Resources, Scaling: c.Scaling, ACLs: c.acls(),
+		Flags:    c.flags(), Schedules: c.ticks(), Health: c.checked(), Resources: c.Resources, Scaling: c.Scaling, ACLs: c.acls(),
 	}
 }
 

@@ -26,8 +26,8 @@ func (c *Contract) Inputs() []*Message {
 	return distinct(withOlder(distinct(list)))
 }
 
-// Outputs returns the messages the node may send, sorted by Ref: its events, and the commands its
-// workflow sends.
+// Outputs returns the messages the node may send, sorted by Ref: its events, the commands its workflow
+// sends, and those of its own that its schedules send.
 func (c *Contract) Outputs() []*Message {
 	var list []*Message
 	for _, m := range c.Messages {
@@ -39,6 +39,9 @@ func (c *Contract) Outputs() []*Message {
 		for _, s := range w.Steps {
 			list = append(list, s.Send, s.Undo)
 		}
+	}
+	for _, s := range c.Schedules {
+		list = append(list, s.Send)
 	}
 	return distinct(list)
 }

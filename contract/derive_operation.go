@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/omninode-ai/omninode/onex/event"
+	"github.com/omninode-ai/omninode/onex/schedule"
 )
 
 // FlagPath returns where a node's flag is in Consul's key-value store.
@@ -15,6 +16,15 @@ func (c *Contract) flags() []FlagNames {
 		list = append(list, FlagNames{
 			Key: f.Key, Default: f.Default, Env: FlagEnv(c.Node, f.Key), Path: FlagPath(c.Node, f.Key), Description: f.Description,
 		})
+	}
+	return list
+}
+
+func (c *Contract) ticks() []Ticks {
+	var list []Ticks
+	for _, s := range c.Schedules {
+		when := schedule.Schedule{Cron: s.Cron, Every: s.Every}.Spec()
+		list = append(list, Ticks{Name: s.Name, When: when, Message: s.Send.Ref.String(), Data: string(s.Data)})
 	}
 	return list
 }

@@ -114,13 +114,23 @@ func (l *linker) index() {
 		}
 		p.checkFolder()
 		if first := l.nodes[node]; first != nil {
-			p.report(p.nodeAt, ruleDuplicateNode, "rename one of them", "node %q has a contract already: %s", node, first.file).see(first.nodeAt, "the other contract of %s", node)
+			p.report(p.nodeAt, ruleDuplicateNode, "rename one of them", "node %q has a contract already: %s", node, first.file).
+				see(first.nodeAt, "the other contract of %s", node)
+			l.indexMessages(p)
 			continue
 		}
 		l.nodes[node] = p
 		p.unique(packages, "Go package", Package(node), "node "+node, p.nodeAt)
 		l.indexEnv(p, env)
-		for _, m := range p.contract.Messages {
+		l.indexMessages(p)
+	}
+}
+
+// indexMessages collects the messages of a contract. Those of a node's second contract are known
+// too: that there are two is reported already.
+func (l *linker) indexMessages(p *parser) {
+	for _, m := range p.contract.Messages {
+		if l.messages[m.Ref] == nil {
 			l.messages[m.Ref] = m
 		}
 	}

@@ -73,6 +73,9 @@ func (l *linker) checkOrphans() {
 		for _, m := range p.contract.Foreign {
 			used[m] = true
 		}
+		for _, s := range p.contract.Schedules {
+			used[s.Send] = true
+		}
 		if w := p.contract.Workflow; w != nil {
 			for _, s := range w.Steps {
 				l.markUndo(s, used)
@@ -181,8 +184,9 @@ func (l *linker) checkStep(p *parser, w *Workflow, s *Step) {
 	}
 	for _, m := range possible {
 		if s.Timeout == 0 && !slices.Contains(answers, m) && !awaited(w, m) {
-			p.report(s.Pos, ruleSilentStep, "add it to success or failure, or give the step a timeout",
-				"step %q may be answered with %s and would wait for ever", s.Name, m.Ref).see(handlerOf(s.Send), "%s may be emitted here", m.Ref)
+			p.report(s.Pos, ruleSilentStep, "give the step a timeout, e.g. timeout: 30s, or add it to success or failure",
+				"step %q may be answered with %s and would wait for ever", s.Name, m.Ref).see(handlerOf(s.Send), "%s may be emitted here", m.Ref).
+				paste(p.insert(p.homes[s], "timeout: 30s"))
 		}
 	}
 	if s.Send.Owner.Kind == Effect && s.Undo == nil && canFailAfter(w, s) {

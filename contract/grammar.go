@@ -99,8 +99,8 @@ func (k *Key) demanded(kind Kind) bool {
 // Grammar returns the language: every section, the contract itself first. The reader, the JSON
 // Schema, the reference and the mutation run work from these rows alone.
 func Grammar() []Section {
-	return slices.Concat(topGrammar(), messageGrammar(), handleGrammar(), machineGrammar(), workflowGrammar(), settingGrammar(),
-		operationGrammar(), typeGrammar())
+	return slices.Concat(topGrammar(), messageGrammar(), handleGrammar(), machineGrammar(), workflowGrammar(), scheduleGrammar(),
+		settingGrammar(), operationGrammar(), typeGrammar())
 }
 
 // grammar is the language indexed by section. Nothing changes it once it is made, so that contracts

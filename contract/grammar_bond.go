@@ -30,7 +30,11 @@ func (s *section) checkBonds() {
 }
 
 func (s *section) checkBond(b *Bond) {
-	if !b.holds(s) {
+	switch {
+	case b.holds(s):
+	case s.misspells(b.Key):
+		return
+	default:
 		s.requireAll(b.Else)
 		return
 	}
@@ -41,6 +45,11 @@ func (s *section) checkBond(b *Bond) {
 			s.parser.report(it.at, ruleContradiction, b.Fix, "%q %s", key, b.Why)
 		}
 	}
+}
+
+// misspells tells whether an unknown key of the section is probably meant to be a key.
+func (s *section) misspells(key string) bool {
+	return slices.ContainsFunc(s.items, func(it *item) bool { return !s.taken[it.key] && s.parser.nearest(it.key, s.valid()) == key })
 }
 
 func (s *section) requireAll(keys []string) {

@@ -15,6 +15,7 @@ const (
 	FormInteger   FormKind = "integer"   // from Low to High
 	FormNumber    FormKind = "number"    // of the type of the schema it constrains
 	FormScalar    FormKind = "scalar"    // a value of the schema it belongs to
+	FormPayload   FormKind = "payload"   // a mapping of properties of the message's type to values
 	FormDuration  FormKind = "duration"  // a number with a unit
 	FormQuantity  FormKind = "quantity"  // a number with or without a unit, held to Pattern
 	FormReference FormKind = "reference" // to a message: name.vN or node/name.vN

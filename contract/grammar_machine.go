@@ -58,6 +58,11 @@ func transitionKeys() []Key {
 			Changes: []Artefact{ArtefactNode}, Test: "TestMachine",
 		},
 		{
+			Name: "guard", Form: snakeOf("a guard"), Example: "in_stock", Default: "none: the transition is always taken",
+			Meaning: "Method of the handler that says whether the transition is taken; asked in the order of the file.",
+			Changes: []Artefact{ArtefactNode, ArtefactHandler}, Test: "TestGuardedReducer",
+		},
+		{
 			Name: "emits", Form: list(reference(emits())), Example: "[order-placed.v1]", Default: "none",
 			Meaning: "Own events the transition may emit.",
 			Changes: []Artefact{ArtefactNode}, Test: "TestGolden",

@@ -117,6 +117,12 @@ func behaviourKeys() []Key {
 				"completed: checkout-completed.v1, failed: checkout-failed.v1}",
 			Changes: []Artefact{ArtefactShow, ArtefactNode}, Test: "TestOrchestrator",
 		},
+		{
+			Name: "schedules", Form: mapping(snakeOf("a schedule"), sectionOf("schedule")), Refused: impure("it is pure and begins nothing by itself"),
+			Example: "{nightly: {cron: 0 3 * * *, send: start-report.v1}}",
+			Meaning: "Own commands that are sent by the clock.",
+			Changes: []Artefact{ArtefactShow, ArtefactNode}, Test: "TestSchedule",
+		},
 	}
 }
 

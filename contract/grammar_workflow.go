@@ -26,7 +26,13 @@ func workflowGrammar() []Section {
 				Changes: []Artefact{ArtefactNode}, Test: "TestWorkflow",
 			},
 		}},
-		{Name: "step", Noun: "a step", Keys: stepKeys(), Bonds: []Bond{{Key: "undo", Demand: []string{"send"}}}},
+		{Name: "step", Noun: "a step", Keys: stepKeys(), Bonds: []Bond{
+			{Key: "undo", Demand: []string{"send"}},
+			{
+				Key: "delay", Refuse: []string{"send", "success", "failure", "undo", "timeout"}, Else: []string{"success"},
+				Why: "stands beside delay: such a step waits for time alone", Fix: "remove it, or move it to a step of its own",
+			},
+		}},
 	}
 }
 
@@ -43,7 +49,7 @@ func stepKeys() []Key {
 			Changes: []Artefact{ArtefactShow, ArtefactNode}, Test: "TestWorkflow",
 		},
 		{
-			Name: "success", Required: Always, Form: list(reference(awaits())), Example: "[orders/order-placed.v1]",
+			Name: "success", Required: "unless `delay`", Form: list(reference(awaits())), Example: "[orders/order-placed.v1]",
 			Meaning: "Other nodes' events that complete the step.", Fix: "name the events that complete the step, e.g. success: [payment/card-charged.v1]",
 			Changes: []Artefact{ArtefactShow, ArtefactNode}, Test: "TestWorkflow",
 		},
@@ -61,6 +67,11 @@ func stepKeys() []Key {
 			Name: "timeout", Form: duration(), Example: "30s", Default: "no bound",
 			Meaning: "How long the step waits for an answer.",
 			Changes: []Artefact{ArtefactNode}, Test: "TestTimersFire",
+		},
+		{
+			Name: "delay", Form: duration(), Example: "10m", Default: "none: the step waits for an answer",
+			Meaning: "The step succeeds once this has passed, and waits for nothing else.",
+			Changes: []Artefact{ArtefactNode}, Test: "TestDelayOutlivesItsProcess",
 		},
 	}
 }

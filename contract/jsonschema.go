@@ -161,6 +161,8 @@ func (w schemaWriter) collection(f Form) object {
 			"type": "object", "minProperties": 1, "maxProperties": maxEntries,
 			"propertyNames": w.form(*f.Names), "additionalProperties": w.form(*f.Of),
 		}
+	case FormPayload:
+		return object{"type": "object", "minProperties": 1, "maxProperties": maxEntries}
 	default:
 		return object{"$ref": "#/$defs/" + f.Section}
 	}

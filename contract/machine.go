@@ -22,12 +22,18 @@ type machineReader struct {
 	*parser
 	machine *Machine
 	states  map[string]Pos // first place of each state
-	taken   map[transitionID]*Transition
-	partial bool // some transition could not be read: the graph is unknown
+	taken   map[transitionID][]*Transition
+	guards  map[guardID]bool // methods that are claimed
+	partial bool             // some transition could not be read: the graph is unknown
 }
 
 type transitionID struct {
 	from  string
+	input *Message
+}
+
+type guardID struct {
+	guard string
 	input *Message
 }
 
@@ -36,7 +42,7 @@ func (p *parser) readMachine(it *item) {
 	if s.broken {
 		return
 	}
-	r := machineReader{parser: p, machine: &Machine{}, states: map[string]Pos{}, taken: map[transitionID]*Transition{}}
+	r := machineReader{parser: p, machine: &Machine{}, states: map[string]Pos{}, taken: map[transitionID][]*Transition{}, guards: map[guardID]bool{}}
 	initial := s.get("initial")
 	r.machine.Initial, _ = r.state(initial)
 	if r.machine.Initial != "" {
@@ -58,13 +64,16 @@ func (p *parser) readMachine(it *item) {
 }
 
 // state reads the name of a state.
-func (p *parser) state(it *item) (string, bool) {
+func (p *parser) state(it *item) (string, bool) { return p.snake(it, "a state", "in_transit") }
+
+// snake reads a name given as a value of the kind snake_case.
+func (p *parser) snake(it *item, what, example string) (string, bool) {
 	name, ok := p.text(it)
 	if !ok {
 		return "", false
 	}
 	if !validSnake(name) {
-		p.badName(it, name, "a state", "lower-case words joined by underscores, at most 48 characters, e.g. in_transit")
+		p.badName(it, name, what, "lower-case words joined by underscores, at most 48 characters, e.g. "+example)
 		return "", false
 	}
 	return name, true
@@ -80,6 +89,8 @@ func (r *machineReader) readTransition(it *item) {
 	if t.To != "" {
 		r.note(t.To, r.pos(to.node))
 	}
+	guard := s.get("guard")
+	t.Guard, _ = r.snake(guard, "a guard", "in_stock")
 	t.Emits = r.messageList(s.get("emits"), emits())
 	early := s.get("early")
 	t.Early, _ = r.duration(early)
@@ -90,7 +101,13 @@ func (r *machineReader) readTransition(it *item) {
 		return
 	}
 	r.machine.Transitions = append(r.machine.Transitions, t)
-	r.checkAmbiguous(t)
+	switch {
+	case guard == nil:
+		r.checkAmbiguous(t)
+	case t.Guard != "":
+		r.claimGuard(t, guard.at)
+		r.checkAmbiguous(t)
+	}
 	r.checkInputKey(s.index["input"], t.Input)
 }
 
@@ -157,13 +174,47 @@ func (r *machineReader) known(state string) bool {
 func (r *machineReader) checkAmbiguous(t *Transition) {
 	for _, from := range t.From {
 		id := transitionID{from, t.Input}
-		if first := r.taken[id]; first != nil {
-			r.report(t.Pos, ruleAmbiguous, "remove one of them", "line %d already says what %s does in state %q", first.Pos.Line, r.local(t.Input), from).
-				see(first.Pos, "the other transition")
-			continue
+		for _, first := range r.taken[id] {
+			if r.excludes(first, t, from) {
+				break
+			}
 		}
-		r.taken[id] = t
+		r.taken[id] = append(r.taken[id], t)
 	}
+}
+
+// excludes reports why a transition could never be taken from a state besides an earlier one.
+func (r *machineReader) excludes(first, t *Transition, from string) bool {
+	switch {
+	case first.Guard == "" && t.Guard == "":
+		r.report(t.Pos, ruleAmbiguous, "remove one of them, or give the first a guard",
+			"line %d already says what %s does in state %q", first.Pos.Line, r.local(t.Input), from).see(first.Pos, "the other transition")
+	case first.Guard == "":
+		r.report(t.Pos, ruleContradiction, "move it above that line",
+			"guard %q is never asked: line %d takes %s in state %q without one", t.Guard, first.Pos.Line, r.local(t.Input), from).
+			see(first.Pos, "the transition without a guard")
+	case first.Guard == t.Guard:
+		r.report(t.Pos, ruleAmbiguous, "remove one of them, or name another guard",
+			"line %d already asks guard %q about %s in state %q", first.Pos.Line, t.Guard, r.local(t.Input), from).see(first.Pos, "the other transition")
+	default:
+		return false
+	}
+	return true
+}
+
+// claimGuard takes the method that a guard becomes, once for each input.
+func (r *machineReader) claimGuard(t *Transition, at Pos) {
+	id := guardID{t.Guard, t.Input}
+	if !r.guards[id] {
+		r.guards[id] = true
+		r.claim(scopeMethod, GuardMethod(r.contract.Node, t), "guard "+t.Guard+" of "+r.local(t.Input), at)
+	}
+}
+
+// GuardMethod returns what a node's code calls the guard of a transition: the method of its input, and
+// the guard.
+func GuardMethod(node string, t *Transition) string {
+	return MethodName(node, t.Input.Ref) + GoName(t.Guard)
 }
 
 // checkInputKey checks that an input arrives at the partition that holds its state.

@@ -162,6 +162,7 @@ func handles() role    { return role{"handles", event.Command, event.Event} }
 func emits() role      { return role{"emits", event.Event, ""} }
 func sends() role      { return role{"sends", "", event.Command} }
 func awaits() role     { return role{"waits for", "", event.Event} }
+func ticks() role      { return role{"sends by the clock", event.Command, ""} }
 func startsWith() role { return role{"starts with", event.Command, ""} }
 func endsWith() role   { return role{"ends with", event.Event, ""} }
 
@@ -244,7 +245,9 @@ func (p *parser) resolveForeign(ref event.Ref, at Pos, r role) *Message {
 	if m == nil {
 		m = &Message{Ref: ref, Class: r.foreign, Pos: at}
 		p.foreign[id] = m
-		p.claim(scopeMethod, MethodName(p.contract.Node, ref), ref.String(), at)
+		if p.foreign[id.otherClass()] == nil {
+			p.claim(scopeMethod, MethodName(p.contract.Node, ref), ref.String(), at)
+		}
 	}
 	p.uses = append(p.uses, use{m, r, at})
 	return m

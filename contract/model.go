@@ -30,7 +30,10 @@ type Contract struct {
 	Requires []*Requirement // sorted by Name
 	Health   []*Check       // sorted by Requirement
 	Flags    []*Flag        // sorted by Key
-	Types    []*Type        // sorted by Name
+
+	Schedules []*Schedule // sorted by Name
+
+	Types []*Type // sorted by Name
 
 	Resources *Resources // nil: what the cluster gives
 	Scaling   *Scaling   // nil: one instance
@@ -141,6 +144,7 @@ type Transition struct {
 	Input *Message
 	From  []string
 	To    string
+	Guard string // method that says whether the transition is taken; "": it always is
 	Emits []*Message
 	Early time.Duration // how long the input waits for a state in From; 0 dead-letters at once
 	Then  string        // when the handler fails: "dead_letter", "halt_key" or "", the default
@@ -155,7 +159,8 @@ type Workflow struct {
 	Failed    *Message
 }
 
-// Step sends a command and waits for an answer; without Send it only waits.
+// Step sends a command and waits for an answer; without Send it only waits, for an answer or for Delay
+// to pass.
 type Step struct {
 	Name    string
 	After   []string // names of steps that must have succeeded
@@ -164,7 +169,18 @@ type Step struct {
 	Failure []*Message
 	Undo    *Message      // command that compensates a step which succeeded; nil: none
 	Timeout time.Duration // 0: waits without bound
+	Delay   time.Duration // the step succeeds once it has passed; 0: it waits for an answer
 	Pos     Pos
+}
+
+// Schedule sends one of the node's commands at every tick. Either Cron or Every is set.
+type Schedule struct {
+	Name  string        // snake_case
+	Cron  string        // five fields, UTC
+	Every time.Duration // whole seconds; ticks are its multiples
+	Send  *Message
+	Data  []byte // JSON; lacks the key of Send if each tick fills it
+	Pos   Pos
 }
 
 // Setting is a configuration value; its Type is a scalar schema.

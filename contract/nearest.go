@@ -20,15 +20,22 @@ func (p *parser) nearest(name string, candidates []string) string {
 	return nearest(name, candidates)
 }
 
+// nearest returns nothing if two candidates are equally near: then it cannot tell which is meant.
 func nearest(name string, candidates []string) string {
-	best, bestDistance := "", 1+max(1, (len(name)+1)/3)
+	best, bestDistance, tie := "", 1+max(1, (len(name)+1)/4), false
 	if len(name) > maxNear {
 		return ""
 	}
 	for _, c := range candidates {
-		if d := distance(name, c, bestDistance); d < bestDistance {
-			best, bestDistance = c, d
+		switch d := distance(name, c, bestDistance+1); {
+		case d < bestDistance:
+			best, bestDistance, tie = c, d, false
+		case d == bestDistance && best != "" && c != best:
+			tie = true
 		}
+	}
+	if tie {
+		return ""
 	}
 	return best
 }

@@ -113,7 +113,7 @@ func Rules() []Rule {
 		{ID: ruleUnreachable, Meaning: "Each state can be reached from the initial one."},
 		{ID: ruleDeadEnd, Meaning: "A state that is not final can be left, and a final one reached."},
 		{ID: ruleFinalExit, Meaning: "A final state has no transitions."},
-		{ID: ruleAmbiguous, Meaning: "A state has at most one transition for an input."},
+		{ID: ruleAmbiguous, Meaning: "A state has at most one transition for an input, apart from those that guards tell apart."},
 		{ID: ruleUselessEarly, Meaning: "early stands where an input can come before its state is reached."},
 		{ID: ruleUnknownStep, Meaning: "after names steps of the workflow."},
 		{ID: ruleStepCycle, Meaning: "Steps do not wait for each other in a circle."},

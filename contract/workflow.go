@@ -39,6 +39,7 @@ func (r *workflowReader) readSteps(it *item) {
 			step := &Step{Name: e.key, Pos: e.at}
 			r.steps[e.key] = step
 			r.workflow.Steps = append(r.workflow.Steps, step)
+			r.homes[step] = e
 			r.readStep(e, step)
 		}
 	}
@@ -59,6 +60,7 @@ func (r *workflowReader) readStep(it *item, step *Step) {
 	undo := s.get("undo")
 	step.Undo = r.message(undo, sends())
 	step.Timeout, _ = r.duration(s.get("timeout"))
+	step.Delay, _ = r.duration(s.get("delay"))
 	if undo != nil {
 		r.claim(scopeMethod, "Undo"+GoName(step.Name), "the undo of step "+step.Name, undo.at)
 	}

@@ -3,6 +3,7 @@ package contract
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"strings"
 	"unicode/utf8"
@@ -106,7 +107,7 @@ func (p *parser) load(src []byte) *yaml.Node {
 func (p *parser) syntax(err error) {
 	at, message := p.top(), err.Error()
 	le, ok := errors.AsType[*yaml.LoadError](err)
-	if ok && p.unclosed(le) {
+	if ok && (p.unclosed(le) || p.colonless(le)) {
 		return
 	}
 	if ok {
@@ -132,6 +133,27 @@ func (p *parser) unclosed(le *yaml.LoadError) bool {
 	at := Pos{File: p.file, Line: le.ContextMark.Line, Column: max(le.ContextMark.Column, 1)}
 	p.report(at, ruleSyntax, "close it with "+closing+", or separate its entries by commas", "the bracket that opens here is not closed before line %d", le.Mark.Line)
 	return true
+}
+
+// colonless reports a line that lacks the colon of a key: the library notices it in the next one.
+func (p *parser) colonless(le *yaml.LoadError) bool {
+	if !strings.Contains(le.Message, "mapping values are not allowed") {
+		return false
+	}
+	lines := bytes.Split(p.source.text, []byte("\n"))
+	for i := min(le.Mark.Line, len(lines)) - 2; i >= 0; i-- {
+		line := bytes.TrimSpace(lines[i])
+		if len(line) == 0 || line[0] == '#' {
+			continue
+		}
+		if !matches(`^[A-Za-z][A-Za-z0-9_.-]*$`, string(line)) {
+			return false
+		}
+		at := Pos{File: p.file, Line: i + 1, Column: 1 + bytes.Index(lines[i], line)}
+		p.report(at, ruleSyntax, fmt.Sprintf("write %s: with a colon", line), "%q is followed by what belongs to a key, but has no colon", line)
+		return true
+	}
+	return false
 }
 
 func (p *parser) tooDeep(at Pos) {

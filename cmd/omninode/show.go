@@ -76,8 +76,19 @@ func (a *app) printShown(d shown) error {
 	printRoutes(w, d.Routes)
 	printVariables(w, d.Environment)
 	printFlags(w, d.Flags)
+	printTicks(w, d.Schedules)
 	printACLs(w, d.ACLs)
 	return w.Flush()
+}
+
+func printTicks(w io.Writer, list []contract.Ticks) {
+	if len(list) == 0 {
+		return
+	}
+	fmt.Fprintf(w, "\nschedules\n")
+	for _, t := range list {
+		fmt.Fprintf(w, "  %s\t%s\tsends %s %s\n", t.Name, t.When, t.Message, t.Data)
+	}
 }
 
 func printChannels(w io.Writer, title string, list []contract.Channel) {

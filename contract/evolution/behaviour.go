@@ -135,21 +135,54 @@ func (c *comparer) machine(top place, before, now *contract.Machine) {
 	c.transitions(p, before, now)
 }
 
-// move is what a machine does with one input in one state.
-type move struct {
+// way is what a machine does with one input in one state: one transition, or several that guards tell
+// apart.
+type way struct {
 	input, from string
-	*contract.Transition
+	choices     []*contract.Transition
 }
 
-func (m move) name() string { return m.input + " from " + m.from }
+func (w way) name() string { return w.input + " from " + w.from }
 
-// moves lists a machine by input and state; the order of the file has no meaning then.
-func moves(m *contract.Machine, in []string) []move {
-	var list []move
+// to shows where a way leads.
+func (w way) to() string {
+	var to []string
+	for _, t := range w.choices {
+		to = append(to, t.To)
+	}
+	return strings.Join(to, ", ")
+}
+
+// guards shows which guards are asked, in their order; "" if the one transition is always taken.
+func (w way) guards() string {
+	var guards []string
+	for _, t := range w.choices {
+		guards = append(guards, cmp.Or(t.Guard, "otherwise"))
+	}
+	if len(guards) == 1 && w.total() {
+		return ""
+	}
+	return strings.Join(guards, ", ")
+}
+
+// total tells whether the input is taken whatever the guards say.
+func (w way) total() bool {
+	return slices.ContainsFunc(w.choices, func(t *contract.Transition) bool { return t.Guard == "" })
+}
+
+// ways lists a machine by input and state; apart from guards the order of the file has no meaning then.
+func ways(m *contract.Machine, in []string) []way {
+	var list []way
 	for _, t := range m.Transitions {
 		for _, from := range t.From {
-			if slices.Contains(in, from) {
-				list = append(list, move{ref(t.Input), from, t})
+			w := way{ref(t.Input), from, []*contract.Transition{t}}
+			i := slices.IndexFunc(list, func(other way) bool { return other.name() == w.name() })
+			switch {
+			case !slices.Contains(in, from):
+			case i >= 0:
+				list[i].choices = append(list[i].choices, t)
+			default:
+				list = append(list, w)
 			}
 		}
 	}
@@ -164,20 +197,36 @@ func (c *comparer) transitions(p place, before, now *contract.Machine) {
 			common = append(common, s)
 		}
 	}
-	compareNamed(c, p.in("transitions"), "transition", moves(before, common), moves(now, common), named[move]{
-		name:  move.name,
-		at:    func(m move) contract.Pos { return m.Pos },
-		show:  func(m move) string { return m.To },
-		added: verdictOf[move](extends("the input is taken there from now on")),
-		removed: verdictOf[move](breaks("the input is a dead letter there from now on",
+	compareNamed(c, p.in("transitions"), "transition", ways(before, common), ways(now, common), named[way]{
+		name:  way.name,
+		at:    func(w way) contract.Pos { return w.choices[0].Pos },
+		show:  way.to,
+		added: verdictOf[way](extends("the input is taken there from now on")),
+		removed: verdictOf[way](breaks("the input is a dead letter there from now on",
 			"keep the transition; to stay, let it lead to the state it leaves")),
-		both: c.transition,
+		both: c.way,
 	})
 }
 
-func (c *comparer) transition(p place, before, now move) {
+// way compares the guards of two ways, and the transitions that both have.
+func (c *comparer) way(p place, before, now way) {
+	verdict := extends("where the guards say so, another transition is taken")
+	if before.total() && !now.total() {
+		verdict = breaks("what the guards refuse is a dead letter from now on", "add a transition without a guard behind them")
+	}
+	if old, new := before.guards(), now.guards(); old != new {
+		c.add(p.in("guard"), old, new, verdict)
+	}
+	for _, pr := range pairs(before.choices, now.choices, func(t *contract.Transition) string { return t.Guard }) {
+		if pr.old != nil && pr.new != nil {
+			c.transition(p, *pr.old, *pr.new)
+		}
+	}
+}
+
+func (c *comparer) transition(p place, before, now *contract.Transition) {
 	c.emits(p, before.Emits, now.Emits)
-	fields(c, p, before.Transition, now.Transition, []field[*contract.Transition]{
+	fields(c, p, before, now, []field[*contract.Transition]{
 		{"to", func(t *contract.Transition) string { return t.To }, always(
 			extends("keys move elsewhere from now on; keys that moved before stay where they are"))},
 		{"early", func(t *contract.Transition) string { return span(t.Early) }, always(

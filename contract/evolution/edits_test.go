@@ -114,6 +114,22 @@ func edits() []edit {
 		{base: "reducer", from: "early: 30s}", to: "early: 30s, then: halt_key}"},
 		{base: "reducer", from: "input: drop-order.v1, from: [placed, new]", to: "input: drop-order.v1, from: [new]"},
 		{base: "reducer", from: "key: order_id", to: "key: customer_id"},
+		{base: "reducer", from: "from: new, to: placed", to: "from: new, guard: in_stock, to: placed"},
+		{
+			base: "reducer", from: "    - {input: drop-order.v1",
+			to: "    - {input: place-order.v1, from: placed, guard: changed, to: placed}\n    - {input: place-order.v1, from: placed, to: dropped}\n    - {input: drop-order.v1",
+		},
+		{
+			base: "reducer", from: "    - {input: payment/card-declined.v1",
+			to: "    - {input: payment/card-declined.v1, from: placed, guard: is_last, to: dropped}\n    - {input: payment/card-declined.v1",
+		},
+		// a clock
+		{base: "clock", from: "schedules:\n", to: "schedules:\n  hourly: {every: 1h, send: start-digest.v1, data: {title: Sales of the hour}}\n"},
+		{base: "clock", from: "nightly", to: "daily"},
+		{base: "clock", from: "cron: '0 3 * * *'", to: "cron: '0 4 * * *'"},
+		{base: "clock", from: "cron: '0 3 * * *'", to: "every: 24h"},
+		{base: "clock", from: "send: start-report.v1", to: "send: start-digest.v1"},
+		{base: "clock", from: "Sales of the day", to: "Sales of today"},
 		// an orchestrator
 		{base: "orchestrator", from: "start-checkout", to: "begin-checkout"},
 		{base: "orchestrator", from: "failure: [payment/card-declined.v1, payment/card-lost.v1]", to: "failure: [payment/card-declined.v1, payment/card-stolen.v1]"},
@@ -123,7 +139,10 @@ func edits() []edit {
 		{base: "orchestrator", from: "timeout: 30s", to: "timeout: 40s"},
 		{base: "orchestrator", from: "send: payment/charge-card.v1", to: "send: payment/reserve-card.v1"},
 		{base: "orchestrator", from: "    ready: {after: [charge]", to: "    ready: {after: [charge, place]"},
-		{base: "orchestrator", from: "    ready: {after: [charge], success: [orders/order-ready.v1]}\n", to: ""},
+		{base: "orchestrator", from: "    ready: {after: [charge], success: [orders/order-ready.v1]}\n    cool_off: {after: [ready], delay: 10m}\n", to: ""},
+		{base: "orchestrator", from: "delay: 10m", to: "delay: 20m"},
+		{base: "orchestrator", from: "delay: 10m", to: "success: [orders/order-sent.v1]"},
+		{base: "orchestrator", from: "success: [orders/order-ready.v1]", to: "delay: 1h"},
 		{base: "orchestrator", from: "  completed: checkout-completed.v1\n  failed: checkout-failed.v1", to: "  completed: checkout-failed.v1\n  failed: checkout-completed.v1"},
 	}
 }

@@ -24,6 +24,7 @@ func (c *comparer) node(before, now *contract.Contract) {
 	c.state(top, before, now)
 	c.machine(top, before.Machine, now.Machine)
 	c.workflow(top, before.Workflow, now.Workflow)
+	c.schedules(top, before, now)
 	c.settings(top, before, now)
 	c.operation(top, before, now)
 }

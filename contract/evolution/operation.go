@@ -36,6 +36,25 @@ func (c *comparer) operation(top place, before, now *contract.Contract) {
 	c.size(top, before, now)
 }
 
+// schedules compares what the node begins by the clock.
+func (c *comparer) schedules(top place, before, now *contract.Contract) {
+	times := always(extends("it ticks at other times, from the moment on in which the new version takes over"))
+	compareNamed(c, top.in("schedules"), "schedule", before.Schedules, now.Schedules, named[*contract.Schedule]{
+		name:    func(s *contract.Schedule) string { return s.Name },
+		at:      func(s *contract.Schedule) contract.Pos { return s.Pos },
+		added:   verdictOf[*contract.Schedule](extends("the node begins by itself")),
+		removed: verdictOf[*contract.Schedule](extends("the node does not begin by itself any more")),
+		both: func(p place, before, now *contract.Schedule) {
+			fields(c, p, before, now, []field[*contract.Schedule]{
+				{"cron", func(s *contract.Schedule) string { return s.Cron }, times},
+				{"every", func(s *contract.Schedule) string { return span(s.Every) }, times},
+				{"send", func(s *contract.Schedule) string { return ref(s.Send) }, always(extends("each tick sends another command"))},
+				{"data", func(s *contract.Schedule) string { return string(s.Data) }, always(extends("each tick says something else"))},
+			})
+		},
+	})
+}
+
 // size compares what an instance gets and how many run.
 func (c *comparer) size(top place, before, now *contract.Contract) {
 	granted := always(adjusts("an instance is granted another share of its machine"))

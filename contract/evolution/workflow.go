@@ -44,6 +44,10 @@ func (c *comparer) step(p place, before, now *contract.Step) {
 			extends("the step fails when no answer comes in time"),
 			extends("the step waits without bound"),
 			adjusts("the step waits for another time"))},
+		{"delay", func(s *contract.Step) string { return span(s.Delay) }, presence(
+			extends("the step waits for time instead of an answer"),
+			breaks("instances that wait in it wait for an answer nobody was asked for", "add a step for the answer"),
+			adjusts("the step waits for another time; instances that wait in it already keep theirs"))},
 	})
 	answer := func(what string) (added, removed func(string) verdict) {
 		return verdictOf[string](extends("it " + what + " the step")),

@@ -57,8 +57,11 @@ func Every(d time.Duration) (Clock, error) {
 	return Clock{every: d}, nil
 }
 
-// fiveFields is all that a cron expression may consist of: no time zone, no seconds, no descriptor.
-var fiveFields = regexp.MustCompile(`^[0-9A-Za-z*/,-]+( [0-9A-Za-z*/,-]+){4}$`)
+// Grammar is all that a cron expression may consist of: five fields, and no time zone, no seconds, no
+// descriptor.
+const Grammar = `^[0-9A-Za-z*/,-]+( [0-9A-Za-z*/,-]+){4}$`
+
+var fiveFields = regexp.MustCompile(Grammar)
 
 // Cron returns the clock of a cron expression of five fields, in UTC.
 func Cron(expression string) (Clock, error) {
