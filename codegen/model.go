@@ -265,6 +265,11 @@ func (m *modeler) refs() {
 		all = appendNew(appendNew(all, in.emits...), in.message)
 		all = appendNew(all, in.message.Older()...)
 	}
+	for _, msg := range m.c.Messages {
+		if replacedEvent(msg) {
+			all = appendNew(all, msg)
+		}
+	}
 	slices.SortFunc(all, func(a, b *contract.Message) int { return a.Ref.Compare(b.Ref) })
 	for _, msg := range all {
 		m.n.Refs = append(m.n.Refs, ref{Var: m.ref(msg), Literal: quote(msg.Ref.String())})

@@ -5,6 +5,7 @@ import (
 	"strconv"
 
 	"github.com/omninode-ai/omninode/contract"
+	"github.com/omninode-ai/omninode/onex/event"
 )
 
 // requirement is one field of Requirements.
@@ -16,9 +17,8 @@ type requirement struct {
 // check is how a requirement is asked whether it works; all but Field are Go expressions.
 type check struct{ Field, Name, Every, Timeout string }
 
-// topic is what an own message declares about its topic; Partitions and Retention are Go expressions
-// that may be "".
-type topic struct{ Ref, Partitions, Retention string }
+// topic is what an own message declares about its topic; all but Ref are Go expressions that may be "".
+type topic struct{ Ref, Class, Partitions, Retention string }
 
 // operation models what surrounds the handler while the node runs.
 func (m *modeler) operation() {
@@ -36,8 +36,17 @@ func (m *modeler) operation() {
 		if msg.Partitions != contract.DefaultPartitions {
 			t.Partitions = strconv.Itoa(msg.Partitions)
 		}
-		if t.Partitions != "" || t.Retention != "" {
+		if replacedEvent(msg) {
+			t.Class = class(msg.Class)
+		}
+		if t.Class != "" || t.Partitions != "" || t.Retention != "" {
 			m.n.Topics = append(m.n.Topics, t)
 		}
 	}
+}
+
+// replacedEvent reports whether nobody sends the event any more, while those that handle a newer version
+// still read its topic: its owner creates it all the same.
+func replacedEvent(msg *contract.Message) bool {
+	return msg.ReplacedBy != nil && msg.Class == event.Event
 }

@@ -68,6 +68,11 @@ func (c *Contract) acls() []ACL {
 	for _, m := range c.Outputs() {
 		l.topic("WRITE", m)
 	}
+	for _, m := range c.Messages {
+		if m.ReplacedBy != nil && m.Class == event.Event { // others still read it
+			l.topic("DESCRIBE", m)
+		}
+	}
 	return l.list
 }
 

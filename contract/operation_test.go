@@ -78,3 +78,32 @@ func TestDeriveOperation(t *testing.T) {
 		t.Errorf("rights in Kafka %+v, want %+v", d.ACLs, want)
 	}
 }
+
+// TestRightsOfAReplacedEvent: its owner only keeps its topic, its readers read it with the newer one.
+func TestRightsOfAReplacedEvent(t *testing.T) {
+	t.Parallel()
+	const types = "types: {Told: {type: object, required: [id], properties: {id: {type: string, minLength: 1}}}}\n"
+	f, err := ParseFleet(map[string][]byte{
+		"nodes/teller/contract.yaml": []byte("omninode: 1\nnode: teller\nversion: 1.0.0\nkind: compute\n" +
+			"commands: {tell: {external: true, v1: {key: id, data: Told}}}\n" +
+			"events: {told: {v1: {key: id, data: Told, retention: 48h}, v2: {key: id, data: Told, upcast: {from: v1}}}}\n" +
+			"handles: {tell.v1: {emits: [told.v2]}}\n" + types),
+		"nodes/reader/contract.yaml": []byte("omninode: 1\nnode: reader\nversion: 1.0.0\nkind: effect\nhandles: {teller/told.v2: {}}\n"),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for node, want := range map[string][]string{
+		"teller": {"DESCRIBE", "CREATE", "DESCRIBE_CONFIGS"}, "reader": {"READ"},
+	} {
+		var got []string
+		for _, a := range Derive(f.Contract(node)).ACLs {
+			if a.Resource == "topic:onex.evt.teller.told.v1" {
+				got = append(got, a.Operation)
+			}
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("%s may %v, want %v", node, got, want)
+		}
+	}
+}

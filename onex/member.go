@@ -339,6 +339,11 @@ func topics(n Node) (owned []kafka.Topic, foreign []string) {
 	for _, out := range n.Outputs {
 		add(event.Topic{Class: out.Class, Ref: out.Type}, declared[out.Type])
 	}
+	for _, t := range n.Topics {
+		if t.Class != "" { // replaced: whoever handles the newer version still reads it
+			add(event.Topic{Class: t.Class, Ref: t.Type}, t)
+		}
+	}
 	return owned, foreign
 }
 

@@ -66,6 +66,7 @@ type Output struct {
 // Topic says how the topic of one of the node's own messages is created.
 type Topic struct {
 	Type       event.Ref
+	Class      event.Class   // only of a message that the node neither handles nor sends any more
 	Partitions int32         // 0: 3
 	Retention  time.Duration // how long records are kept; 0: the cluster's default
 }

@@ -1,11 +1,13 @@
 package onex_test
 
 import (
+	"context"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/omninode-ai/omninode/onex"
+	"github.com/omninode-ai/omninode/onex/config"
 	"github.com/omninode-ai/omninode/onex/engine"
 	"github.com/omninode-ai/omninode/onex/event"
 )
@@ -45,6 +47,27 @@ func TestOwnerDecidesAboutTopics(t *testing.T) {
 	}
 	f.produce(root(event.Command, ask, "k", number{N: 1}))
 	f.collect(1, answers)
+}
+
+// TestOwnerCreatesTheTopicOfAReplacedEvent: nobody sends it any more, but whoever handles its newer
+// version subscribes to it and would wait for ever.
+func TestOwnerCreatesTheTopicOfAReplacedEvent(t *testing.T) {
+	t.Parallel()
+	f := setup(t)
+	owner, reader := f.name("owner"), f.name("reader")
+	node := echo(onex.Effect, owner, engine.RetryPolicy{}, succeed)
+	gone := ref(owner, "told")
+	node.Topics = []onex.Topic{{Type: gone, Class: event.Event, Partitions: 2}}
+	waiting := echo(onex.Effect, reader, engine.RetryPolicy{}, succeed)
+	waiting.Inputs[0] = engine.Input{Type: gone, Class: event.Event, Emits: waiting.Inputs[0].Emits}
+	waiting.Build = func(context.Context, *config.Values) (onex.Wiring, error) {
+		return onex.Wiring{Routes: onex.Routes{gone: onex.Handle(decodeNumber, func(context.Context, onex.Input[number], *onex.Emissions) error { return nil })}}, nil
+	}
+	f.start("a", node, waiting)
+	topics, err := f.admin.ListTopics(t.Context(), topicOf(event.Event, gone))
+	if err != nil || len(topics[topicOf(event.Event, gone)].Partitions) != 2 {
+		t.Errorf("topics %+v, %v", topics, err)
+	}
 }
 
 func (f *fixture) retention(topic string) string {
