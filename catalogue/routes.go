@@ -81,6 +81,10 @@ func moved(c *contract.Contract, t *contract.Transition) Route {
 	r := route(c, t.Input, t.Emits...)
 	r.Handler = []string{contract.MethodName(c.Node, t.Input.Ref)}
 	r.When = strings.Join(t.From, ", ") + " > " + t.To
+	if t.Guard != "" {
+		r.Handler = slices.Insert(r.Handler, 0, contract.GuardMethod(c.Node, t))
+		r.When += ", if " + t.Guard
+	}
 	if t.Early > 0 {
 		r.When += ", early up to " + Duration(t.Early)
 	}
@@ -120,7 +124,8 @@ func (s *sending) route(c *contract.Contract, m *contract.Message, when string) 
 	return r
 }
 
-// following returns what may be sent once a step has succeeded; "" is the start.
+// following returns what may be sent once a step has succeeded, at once or after a delay; "" is the
+// start.
 func following(w *contract.Workflow, step string) *sending {
 	s, last := &sending{}, true
 	for _, next := range w.Steps {
@@ -131,6 +136,10 @@ func following(w *contract.Workflow, step string) *sending {
 		last = false
 		if next.Send != nil {
 			s.add(contract.GoName(next.Name), next.Send)
+		}
+		if next.Delay > 0 {
+			later := following(w, next.Name)
+			s.methods, s.messages = append(s.methods, later.methods...), append(s.messages, later.messages...)
 		}
 	}
 	if last {

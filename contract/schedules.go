@@ -90,6 +90,19 @@ func (p *parser) checkFilledKey(sc *Schedule, at Pos) {
 		p.report(at, ruleContradiction, "give "+prop.Name+" in data, or let the property be any text or a UUID",
 			"each tick of schedule %q fills %s with text like %s, which %s", sc.Name, prop.Name, stamp, wrong)
 	}
+	p.checkNewKey(sc, at)
+}
+
+// checkNewKey checks that the machine takes the command in the state of a key that a tick has made up.
+func (p *parser) checkNewKey(sc *Schedule, at Pos) {
+	m := p.contract.Machine
+	if m == nil || len(p.problems.kept) > 0 {
+		return
+	}
+	if !slices.ContainsFunc(m.Transitions, func(t *Transition) bool { return t.Input == sc.Send && slices.Contains(t.From, m.Initial) }) {
+		p.report(at, ruleContradiction, "give "+sc.Send.Key+" in data, or add a transition from "+m.Initial,
+			"each tick of schedule %q is of a new key, in whose state %q %s is not allowed", sc.Name, m.Initial, p.local(sc.Send))
+	}
 }
 
 // checkFixedKey refuses a key that is the same at every tick where only the first one would count.

@@ -74,6 +74,9 @@ func facts(c *contract.Contract) registry.Facts {
 			emit(step.Send, step.Undo)
 		}
 	}
+	for _, s := range c.Schedules {
+		emit(s.Send)
+	}
 	return f
 }
 

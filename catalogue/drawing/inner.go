@@ -43,6 +43,9 @@ func (g *grapher) transition(node string, t *contract.Transition, from string) {
 
 func transitionLabels(node string, t *contract.Transition) []string {
 	labels := []string{local(node, t.Input)}
+	if t.Guard != "" {
+		labels[0] += " [" + t.Guard + "]"
+	}
 	for _, e := range t.Emits {
 		labels = append(labels, "▸ "+local(node, e))
 	}
@@ -103,7 +106,10 @@ func stepLines(s *contract.Step) []string {
 	if s.Undo != nil {
 		lines = append(lines, "undo "+s.Undo.Ref.String())
 	}
-	if len(lines) == 0 {
+	switch {
+	case s.Delay > 0:
+		lines = append(lines, "wait "+catalogue.Duration(s.Delay))
+	case len(lines) == 0:
 		lines = append(lines, "wait")
 	}
 	return lines

@@ -69,6 +69,7 @@ func (c Case) scenarios() ([]scenario, error) {
 			list = append(list, c.inputScenarios(in.Type.String(), in.Type, nothing)...)
 		}
 	}
+	list = append(list, c.scheduleScenarios()...)
 	for _, in := range c.Node.Inputs {
 		var s schema
 		if err := json.Unmarshal([]byte(c.Schemas[in.Type]), &s); err != nil {
