@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -29,17 +30,23 @@ type office struct {
 	shelf  *shelf
 	missed int
 	sent   []string // ids of the events that the broker got
-	end    func()
+	stop   func()   // tells the relay to end once its outbox is empty
+	end    func()   // and waits for that
 }
 
 func open(t *testing.T, s *shelf, schedules ...schedule.Schedule) *office {
 	t.Helper()
 	o := &office{t: t, shelf: s}
 	r := NewRelay(s, func(_ context.Context, records []engine.Outgoing) []error {
-		for _, rec := range records {
+		errs := make([]error, len(records))
+		for i, rec := range records {
+			if rec.Topic != partition().Topic {
+				errs[i] = errGone
+				continue
+			}
 			o.note(rec)
 		}
-		return make([]error, len(records))
+		return errs
 	}, slog.New(slog.DiscardHandler))
 	var err error
 	if r.Scheduler, err = NewScheduler("shop", schedules, slog.New(slog.DiscardHandler)); err != nil {
@@ -51,8 +58,9 @@ func open(t *testing.T, s *shelf, schedules ...schedule.Schedule) *office {
 		defer close(done)
 		r.Run(t.Context(), stop)
 	}()
+	o.stop = sync.OnceFunc(func() { close(stop) })
 	o.end = func() {
-		close(stop)
+		o.stop()
 		<-done
 	}
 	return o
@@ -167,6 +175,25 @@ func TestTickThatFails(t *testing.T) {
 		s.mu.Unlock()
 		o.pass(20 * time.Second)
 		want(t, "sent", o.sent[1:], []string{"01T00:00:30 pulse-2000-01-01T00:00:30Z"})
+		o.end()
+	})
+}
+
+// TestStoppingProcessLeavesTicks: a process that is about to end sends what is in the outbox, and leaves
+// what is due to the next one.
+func TestStoppingProcessLeavesTicks(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := &shelf{ticks: map[string]engine.Tick{}}
+		o := open(t, s, pulse())
+		s.put("stuck", "0") // is refused, so that the outbox stays
+		o.pass(15 * time.Second)
+		o.stop()
+		o.pass(time.Minute)
+		want(t, "sent", o.sent, []string{"01T00:00:10 pulse-2000-01-01T00:00:10Z"})
+		s.mu.Lock()
+		s.queued = nil
+		s.mu.Unlock()
 		o.end()
 	})
 }
