@@ -157,7 +157,11 @@ func readEnum(p *parser, it *item, s *Schema) {
 
 func readPattern(p *parser, it *item, s *Schema) {
 	v, ok := p.line(it)
-	if !ok {
+	switch {
+	case !ok:
+		return
+	case v == "":
+		p.report(it.at, ruleEmpty, "remove it: everything matches", "%q is empty", it.key)
 		return
 	}
 	if _, err := regexp.Compile(v); err != nil || len(v) > maxPattern {
