@@ -22,9 +22,10 @@ type Topic struct {
 	Type        string   `json:"type"`
 	Key         string   `json:"key"`
 	Partitions  int      `json:"partitions"`
-	Retention   string   `json:"retention,omitempty"` // "": the cluster's
-	Access      []string `json:"access,omitempty"`    // who may use it; none: every node
-	DeadLetters []string `json:"dead_letters"`        // one topic per consumer
+	Retention   string   `json:"retention,omitempty"`   // "": the cluster's
+	Access      []string `json:"access,omitempty"`      // who may use it; none: every node
+	DeadLetters []string `json:"dead_letters"`          // one topic per consumer
+	ReplacedBy  string   `json:"replaced_by,omitempty"` // later version that its records become
 }
 
 // Topics lists the topics of a fleet, dead letters included, sorted by name.
@@ -47,12 +48,16 @@ func Topics(f *contract.Fleet) []Topic {
 
 func topic(flow Flow) Topic {
 	m := flow.Message
-	return Topic{
+	t := Topic{
 		Name: m.Topic().String(), Class: Class(m), Message: m.Ref.String(), Owner: m.Ref.Node,
 		Producers: shown(flow.Producers), Consumers: shown(flow.Consumers),
 		Type: m.Data.Name, Key: m.Key, Partitions: m.Partitions, Retention: Duration(m.Retention), Access: m.Access,
 		DeadLetters: []string{},
 	}
+	if m.ReplacedBy != nil {
+		t.ReplacedBy = m.ReplacedBy.Ref.String()
+	}
+	return t
 }
 
 // deadLetters returns the topic where a consumer of t puts what it cannot handle.

@@ -53,8 +53,8 @@ type Channel struct {
 	Class  string // one of the constants
 	Labels []string
 	Refs   []string // of messages, in a fleet
-	From   []string // ids of boxes
-	To     []string
+	From   []string // ids of boxes; none of a version that was replaced
+	To     []string // none of what nobody waits for; From and To are not both empty
 }
 
 // Classes of channels.
@@ -94,10 +94,11 @@ func graph(title string, f *contract.Fleet, chosen func(node string) bool) Part 
 		}
 	}
 	for _, flow := range catalogue.Flows(f) {
-		if !slices.ContainsFunc(slices.Concat(flow.Producers, flow.Consumers), chosen) {
+		ends := slices.Concat(flow.Producers, flow.Consumers)
+		if !slices.ContainsFunc(ends, chosen) {
 			continue
 		}
-		for _, node := range slices.Concat(flow.Producers, flow.Consumers) {
+		for _, node := range ends {
 			if c := f.Contract(node); c != nil {
 				g.box(c)
 			}

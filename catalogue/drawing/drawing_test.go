@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	"github.com/omninode-ai/omninode/catalogue/cataloguetest"
+	"github.com/omninode-ai/omninode/contract"
 )
 
 var update = flag.Bool("update", false, "rewrite the expected drawings in testdata")
@@ -252,4 +253,45 @@ func TestGraphvizReadsIt(t *testing.T) {
 			t.Errorf("%s: dot draws %d boxes, want at least %d", name, n, boxes)
 		}
 	}
+}
+
+// TestReplacedVersion: a version that only old records are of has consumers, but nobody sends it.
+func TestReplacedVersion(t *testing.T) {
+	t.Parallel()
+	f, err := contract.ParseFleet(map[string][]byte{"nodes/books/contract.yaml": []byte(`
+omninode: 1
+node: books
+version: 2.0.0
+kind: effect
+commands:
+  lend: {external: true, v1: {key: id, data: Book}}
+events:
+  lent:
+    external: true
+    v1: {key: id, data: Book}
+    v2: {key: id, data: Loan, upcast: {from: v1, set: {shelf: A}}}
+handles: {lend.v1: {emits: [lent.v2]}}
+types:
+  Book: {type: object, required: [id], properties: {id: {type: string, format: uuid}}}
+  Loan: {type: object, required: [id, shelf], properties: {id: {type: string, format: uuid}, shelf: {type: string}}}
+`), "nodes/mailer/contract.yaml": []byte(`
+omninode: 1
+node: mailer
+version: 1.0.0
+kind: effect
+handles: {books/lent.v2: {}}
+`)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := Fleet(f)
+	if text := string(Text(p, plain)); !strings.Contains(text, "◀── lent.v1  from nobody") {
+		t.Errorf("the replaced version is not drawn:\n%s", text)
+	}
+	for format, draw := range formats() {
+		if !strings.Contains(string(draw(p)), "lent.v1") {
+			t.Errorf("as %s: no lent.v1", format)
+		}
+	}
+	checkDOT(t, DOT(p))
 }

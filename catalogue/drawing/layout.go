@@ -149,7 +149,7 @@ func leadsTo(from, to int, reversed bool, label int) edge {
 }
 
 // ends returns the boxes at the ends of a channel between which it leads back, or does not. A channel
-// without consumers leads forward.
+// that nobody sends or consumes leads forward.
 func (l *layout) ends(ch Channel, index map[string]int, position []int, back bool) (from, to []int) {
 	for _, a := range ch.From {
 		for _, b := range ch.To {
@@ -160,6 +160,11 @@ func (l *layout) ends(ch Channel, index map[string]int, position []int, back boo
 		}
 		if len(ch.To) == 0 && !back {
 			from = addNew(from, index[a])
+		}
+	}
+	for _, b := range ch.To {
+		if len(ch.From) == 0 && !back {
+			to = addNew(to, index[b])
 		}
 	}
 	return from, to

@@ -23,6 +23,9 @@ func Mermaid(p Picture) []byte {
 		}
 	}
 	for _, k := range kinds() {
+		if !strings.Contains(b.String(), ":::"+k.name+"\n") {
+			continue
+		}
 		fmt.Fprintf(&b, "  classDef %s fill:%s,stroke:%s,color:#1f2328\n", k.name, k.fill, k.stroke)
 	}
 	return []byte(b.String())

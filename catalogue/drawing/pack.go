@@ -37,7 +37,7 @@ func pieces(part Part) []Part {
 		list[i].Boxes = append(list[i].Boxes, b)
 	}
 	for _, ch := range part.Channels {
-		i := index[find(ch.From[0])]
+		i := index[find(slices.Concat(ch.From, ch.To)[0])]
 		list[i].Channels = append(list[i].Channels, ch)
 	}
 	slices.SortStableFunc(list, func(a, b Part) int { return cmp.Compare(len(b.Boxes), len(a.Boxes)) })

@@ -66,7 +66,7 @@ func (t textPart) box(b *strings.Builder, box Box) {
 	}
 	fmt.Fprintf(b, "%s  %s\n", t.paint(box.Kind, printable(box.Title)), printable(strings.Join(about, ", ")))
 	for _, ch := range t.part.Channels {
-		if from, outside := t.ends(ch.From); slices.Contains(ch.To, box.ID) && outside {
+		if from, outside := t.ends(ch.From); slices.Contains(ch.To, box.ID) && (outside || len(ch.From) == 0) {
 			t.channel(b, ch, "◀──", "from "+from)
 		}
 	}

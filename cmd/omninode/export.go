@@ -24,7 +24,7 @@ func newExportCommand(a *app) *cobra.Command {
 		Args:  cobra.NoArgs,
 		RunE:  func(c *cobra.Command, _ []string) error { return usage(c, errors.New("export what?")) },
 	}
-	c.AddCommand(newExportAsyncAPICommand(a), newExportJSONSchemaCommand(a))
+	c.AddCommand(newExportAsyncAPICommand(a), newExportJSONSchemaCommand(a), newExportMarkdownCommand(a))
 	return c
 }
 
@@ -55,6 +55,22 @@ func newExportJSONSchemaCommand(a *app) *cobra.Command {
 		Args:    cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
 			return a.exportFiles(e, export.JSONSchemas)
+		},
+	}
+	e.flags(c, "folder to write to (required)")
+	_ = c.MarkFlagRequired("out")
+	return c
+}
+
+func newExportMarkdownCommand(a *app) *cobra.Command {
+	var e exporting
+	c := &cobra.Command{
+		Use:     "markdown -o DIR",
+		Short:   "a catalogue to read: a page per node and an index",
+		Example: "  omninode export markdown -o catalogue",
+		Args:    cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			return a.exportFiles(e, export.Markdown)
 		},
 	}
 	e.flags(c, "folder to write to (required)")
