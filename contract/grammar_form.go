@@ -35,9 +35,11 @@ type Form struct {
 	Low, High int      // integer
 	Own       bool     // reference: to a message of the node itself
 	Foreign   bool     // reference: to another node's
-	Names     *Form    // mapping
-	Of        *Form    // mapping, list
-	Section   string   // section
+	OwnClass  event.Class
+	FarClass  event.Class // of another node's message
+	Names     *Form       // mapping
+	Of        *Form       // mapping, list
+	Section   string      // section
 }
 
 // Grammars of names, as regular expressions that every tool reads the same way.
@@ -69,7 +71,7 @@ func duration() Form { return Form{Is: FormDuration} }
 
 // reference is to a message in a role, which says whose it may be.
 func reference(r role) Form {
-	return Form{Is: FormReference, Own: r.own != "", Foreign: r.foreign != ""}
+	return Form{Is: FormReference, Own: r.own != "", Foreign: r.foreign != "", OwnClass: r.own, FarClass: r.foreign}
 }
 
 func list(of Form) Form { return Form{Is: FormList, Of: &of, Max: maxEntries} }
