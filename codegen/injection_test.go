@@ -159,7 +159,7 @@ func (f field) inject(t *testing.T, src []byte, text string) (out []byte, own, f
 	t.Helper()
 	doc := document(t, src)
 	n := at(doc, f.path)
-	*n = yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Style: yaml.DoubleQuotedStyle, Value: strings.ToValidUTF8(text, "\ufffd")}
+	*n = yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Style: yaml.DoubleQuotedStyle, Value: strings.ToValidUTF8(text, "?")}
 	for _, each := range doc.Content {
 		unfold(each)
 	}

@@ -60,6 +60,9 @@ func hostile() map[string]struct {
 		"quoted newlines":     {[]byte("omninode: \"" + rep("\n", MaxBytes-20) + "\""), ruleWrongType},
 		"question marks":      {[]byte(rep("? ", MaxBytes/2-1)), ruleDepth},
 		"colons":              {[]byte(rep(": ", MaxBytes/2-1)), ruleDepth},
+		"case-fold collision": {[]byte("types: {T: {type: object, properties: {a_b: {type: string}, ab: {type: string}, a_B: {type: string}}}, t: {}}\n"), ruleBadName},
+		"folder above":        {[]byte("node: ..\n"), ruleBadName},
+		"absolute folder":     {[]byte("node: /etc\n"), ruleBadName},
 		"exponential types":   {[]byte(chain + "  T60: {type: object, properties: {a: {type: string}}}\n"), ruleExample},
 	}
 }

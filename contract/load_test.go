@@ -2,10 +2,14 @@ package contract
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"testing"
+
+	"github.com/rogpeppe/go-internal/txtar"
 
 	"github.com/omninode-ai/omninode/onex/event"
 )
@@ -120,6 +124,46 @@ func FuzzParse(f *testing.F) {
 			exercise(c)
 		}
 		_, _ = ParseFleet(map[string][]byte{"contract.yaml": src})
+	})
+}
+
+// FuzzParseFleet reads two contracts: nothing panics, every mistake has a place, and what is said does
+// not depend on the order of a map.
+func FuzzParseFleet(f *testing.F) {
+	names, err := filepath.Glob(filepath.Join("testdata", "fleet", "*.txtar"))
+	if err != nil || len(names) == 0 {
+		f.Fatalf("no fleets: %v", err)
+	}
+	for _, name := range names {
+		a, err := txtar.ParseFile(name)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(a.Files[0].Data, a.Files[min(1, len(a.Files)-1)].Data)
+	}
+	f.Fuzz(func(t *testing.T, one, other []byte) {
+		files := map[string][]byte{"a/contract.yaml": one, "b/contract.yaml": other}
+		for file, src := range files {
+			if m := regexp.MustCompile(`(?m)^node: ([a-z-]+)`).FindSubmatch(src); m != nil {
+				delete(files, file)
+				files[string(m[1])+"/contract.yaml"] = src
+			}
+		}
+		fleet, err := ParseFleet(files)
+		if (fleet == nil) != (err != nil) {
+			t.Fatalf("fleet %v together with %v", fleet, err)
+		}
+		var ds Diagnostics
+		if errors.As(err, &ds) {
+			for _, d := range ds {
+				if _, ok := files[d.File]; !ok || d.Line < 1 || d.Rule == "" || d.Fix == "" {
+					t.Fatalf("incomplete diagnostic %+v", d)
+				}
+			}
+		}
+		if _, again := ParseFleet(files); fmt.Sprint(again) != fmt.Sprint(err) {
+			t.Fatalf("the second time\n%v\nand the first\n%v", again, err)
+		}
 	})
 }
 
