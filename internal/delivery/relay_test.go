@@ -63,6 +63,12 @@ func (s *shelf) Ticks(context.Context) (map[string]engine.Tick, error) {
 	return maps.Clone(s.ticks), nil
 }
 
+func (s *shelf) tick(name string) engine.Tick {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.ticks[name]
+}
+
 func (s *shelf) Tick(_ context.Context, name string, last, next engine.Tick, send []engine.Outgoing) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()

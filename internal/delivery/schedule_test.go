@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -26,10 +27,12 @@ func pulse() schedule.Schedule {
 
 // office is a relay with schedules on virtual time, which begins at midnight of 2000-01-01 UTC.
 type office struct {
-	t      *testing.T
-	shelf  *shelf
+	t     *testing.T
+	shelf *shelf
+
+	mu     sync.Mutex
 	missed int
-	sent   []string // ids of the events that the broker got
+	sent   []string // which ticks the broker got
 	stop   func()   // tells the relay to end once its outbox is empty
 	end    func()   // and waits for that
 }
@@ -52,7 +55,11 @@ func open(t *testing.T, s *shelf, schedules ...schedule.Schedule) *office {
 	if r.Scheduler, err = NewScheduler("shop", schedules, slog.New(slog.DiscardHandler)); err != nil {
 		t.Fatal(err)
 	}
-	r.Scheduler.Ticked = func(_ string, missed int) { o.missed += missed }
+	r.Scheduler.Ticked = func(_ string, missed int) {
+		o.mu.Lock()
+		defer o.mu.Unlock()
+		o.missed += missed
+	}
 	stop, done := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(done)
@@ -76,7 +83,23 @@ func (o *office) note(rec engine.Outgoing) {
 	if err := json.Unmarshal(rec.Value, &data); err != nil || data["id"] != e.PartitionKey {
 		o.t.Errorf("payload %s: %v", rec.Value, err)
 	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
 	o.sent = append(o.sent, fmt.Sprintf("%s %s", e.Time.Format("02T15:04:05"), e.PartitionKey))
+}
+
+// got returns which ticks the broker got so far.
+func (o *office) got() []string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return slices.Clone(o.sent)
+}
+
+// lost returns how many ticks were missed so far.
+func (o *office) lost() int {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.missed
 }
 
 func (o *office) pass(d time.Duration) {
@@ -92,15 +115,14 @@ func TestSchedule(t *testing.T) {
 		s := &shelf{ticks: map[string]engine.Tick{}}
 		o := open(t, s, nightly(), pulse())
 		o.pass(25 * time.Second)
-		want(t, "sent", o.sent, []string{"01T00:00:10 pulse-2000-01-01T00:00:10Z", "01T00:00:20 pulse-2000-01-01T00:00:20Z"})
-		o.sent = nil
+		want(t, "sent", o.got(), []string{"01T00:00:10 pulse-2000-01-01T00:00:10Z", "01T00:00:20 pulse-2000-01-01T00:00:20Z"})
 		o.pass(3*time.Hour - 25*time.Second)
-		want(t, "sent until three", len(o.sent), 3*360-2+1)
-		want(t, "last", o.sent[len(o.sent)-2:], []string{"01T03:00:00 nightly-2000-01-01T03:00:00Z", "01T03:00:00 pulse-2000-01-01T03:00:00Z"})
-		want(t, "missed", o.missed, 0)
+		want(t, "sent until three", len(o.got()), 3*360+1)
+		want(t, "last", o.got()[3*360-1:], []string{"01T03:00:00 nightly-2000-01-01T03:00:00Z", "01T03:00:00 pulse-2000-01-01T03:00:00Z"})
+		want(t, "missed", o.lost(), 0)
 		o.end()
 		o.pass(time.Minute)
-		want(t, "sent after the end", len(o.sent), 3*360-2+1)
+		want(t, "sent after the end", len(o.got()), 3*360+1)
 	})
 }
 
@@ -115,8 +137,8 @@ func TestMissedTicks(t *testing.T) {
 		time.Sleep(5 * time.Second)
 		o := open(t, s, nightly(), pulse())
 		o.pass(time.Second)
-		want(t, "sent", o.sent, []string{"31T03:00:00 nightly-1999-12-31T03:00:00Z", "01T00:00:00 pulse-2000-01-01T00:00:00Z"})
-		want(t, "missed", o.missed, 2+5)
+		want(t, "sent", o.got(), []string{"31T03:00:00 nightly-1999-12-31T03:00:00Z", "01T00:00:00 pulse-2000-01-01T00:00:00Z"})
+		want(t, "missed", o.lost(), 2+5)
 		o.end()
 	})
 }
@@ -128,11 +150,11 @@ func TestScheduleBegins(t *testing.T) {
 		s := &shelf{ticks: map[string]engine.Tick{"pulse": {Spec: "every 1m0s", At: midnight().Add(-time.Hour)}}}
 		o := open(t, s, nightly(), pulse())
 		o.pass(9 * time.Second)
-		want(t, "sent", len(o.sent), 0)
-		want(t, "begun", s.ticks["pulse"], engine.Tick{Spec: "every 10s", At: midnight()})
+		want(t, "sent", len(o.got()), 0)
+		want(t, "begun", s.tick("pulse"), engine.Tick{Spec: "every 10s", At: midnight()})
 		o.pass(time.Second)
-		want(t, "sent", len(o.sent), 1)
-		want(t, "missed", o.missed, 0)
+		want(t, "sent", len(o.got()), 1)
+		want(t, "missed", o.lost(), 0)
 		o.end()
 	})
 }
@@ -149,11 +171,11 @@ func TestTicksOfTwoProcesses(t *testing.T) {
 		second := open(t, s, pulse())
 		second.pass(10 * time.Second)
 		second.end()
-		want(t, "sent", append(first.sent, second.sent...), []string{
+		want(t, "sent", append(first.got(), second.got()...), []string{
 			"01T00:00:10 pulse-2000-01-01T00:00:10Z", "01T00:00:20 pulse-2000-01-01T00:00:20Z",
 			"01T00:00:30 pulse-2000-01-01T00:00:30Z", "01T00:00:40 pulse-2000-01-01T00:00:40Z",
 		})
-		want(t, "missed", second.missed, 0)
+		want(t, "missed", second.lost(), 0)
 	})
 }
 
@@ -169,12 +191,12 @@ func TestTickThatFails(t *testing.T) {
 		s.gone = 3
 		s.mu.Unlock()
 		o.pass(10 * time.Second)
-		want(t, "sent", o.sent, []string{"01T00:00:10 pulse-2000-01-01T00:00:10Z"})
+		want(t, "sent", o.got(), []string{"01T00:00:10 pulse-2000-01-01T00:00:10Z"})
 		s.mu.Lock()
 		s.ticks["pulse"] = engine.Tick{Spec: "every 10s", At: midnight().Add(20 * time.Second)}
 		s.mu.Unlock()
 		o.pass(20 * time.Second)
-		want(t, "sent", o.sent[1:], []string{"01T00:00:30 pulse-2000-01-01T00:00:30Z"})
+		want(t, "sent", o.got()[1:], []string{"01T00:00:30 pulse-2000-01-01T00:00:30Z"})
 		o.end()
 	})
 }
@@ -190,7 +212,7 @@ func TestStoppingProcessLeavesTicks(t *testing.T) {
 		o.pass(15 * time.Second)
 		o.stop()
 		o.pass(time.Minute)
-		want(t, "sent", o.sent, []string{"01T00:00:10 pulse-2000-01-01T00:00:10Z"})
+		want(t, "sent", o.got(), []string{"01T00:00:10 pulse-2000-01-01T00:00:10Z"})
 		s.mu.Lock()
 		s.queued = nil
 		s.mu.Unlock()
