@@ -66,6 +66,9 @@ func (a *app) generate(ctx context.Context, nodes []string, checkOnly bool) erro
 	if checkOnly && total.changes() > 0 {
 		return mistake(codeStale, fmt.Errorf("%s not up to date", count(total.changes(), "generated file")), "omninode generate --nodes "+a.nodes)
 	}
+	if checkOnly {
+		return a.checkWiring(nodes)
+	}
 	return nil
 }
 
