@@ -80,19 +80,27 @@ func (d *draft) readKey() {
 
 // complete adds what a node needs to have: something that arrives, and what follows from its model.
 func (d *draft) complete() {
-	if len(d.inputs) == 0 && !d.hasMachine() {
-		name, at := d.name, d.at.first("name", "node_name", "contract_name")
-		if d.in != nil {
-			name = d.in.model
-		}
-		d.inputs = []*port{{node: d, raw: name, topic: topic{"operation", d.name, commandName(name), 1}, at: at, record: d.in}}
-		d.src.assume("%s: command %s, because the source names no input", d.name, d.inputs[0].topic.name)
+	if !d.hasMachine() {
+		d.needInput()
 	}
 	carried := slices.ContainsFunc(d.outputs, func(o *port) bool { return o.record == nil || o.record == d.out })
 	if d.out != nil && !carried {
 		at := or(d.at.get("output_model"), d.at.get("handler", "output_model"))
 		d.addOutput(d.out, or(at.get("name"), at))
 	}
+}
+
+// needInput adds a command if nothing else arrives at the node.
+func (d *draft) needInput() {
+	if len(d.inputs) > 0 {
+		return
+	}
+	name, at := d.name, d.at.first("name", "node_name", "contract_name")
+	if d.in != nil {
+		name = d.in.model
+	}
+	d.inputs = []*port{{node: d, raw: name, topic: topic{"operation", d.name, commandName(name), 1}, at: at, record: d.in}}
+	d.src.assume("%s: command %s, because the source names no input", d.name, d.inputs[0].topic.name)
 }
 
 // readKeyed gives inputs the property that makes them recognisable, if nothing is known of them.

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/omninode-ai/omninode/contract"
+	"github.com/omninode-ai/omninode/onex/event"
 )
 
 // readHead reads what identifies a node. The diagnostics say why the source is no node.
@@ -14,13 +15,13 @@ func (d *draft) readHead() contract.Diagnostics {
 	if len(words(name.text())) == 0 {
 		return d.src.problem(or(name, root), "the node has no name", "add name: node_<what it does>_<kind>")
 	}
-	d.name = strings.TrimPrefix(kebab(name.text(), "node"), "node-")
+	d.name = bareName(name.text())
 	if contract.ReservedNode(d.name) != "" {
 		d.name += "-node"
 	}
 	name.carry("node")
 	for _, key := range []string{"node_name", "contract_name", "node_id"} {
-		if v := root.get(key); v != name && kebab(v.text(), "node") == kebab(name.text(), "node") {
+		if v := root.get(key); v != name && bareName(v.text()) == bareName(name.text()) {
 			v.follow(name, "the node's name")
 		}
 	}
@@ -30,6 +31,15 @@ func (d *draft) readHead() contract.Diagnostics {
 	d.readDescription()
 	d.readCapabilities()
 	return ds
+}
+
+// bareName makes the name of a node: without node_, which all of them have.
+func bareName(s string) string {
+	list := words(s)
+	if len(list) > 1 && list[0] == "node" {
+		list = list[1:]
+	}
+	return joined(list, "-", "node", event.MaxNameLength-4)
 }
 
 func or(v, otherwise *value) *value {

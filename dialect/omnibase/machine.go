@@ -20,6 +20,7 @@ type transition struct {
 	input *port
 	from  []string
 	to    string
+	guard string
 	emits []*port
 }
 
@@ -46,6 +47,7 @@ func (d *draft) readMachine() {
 			d.readTransition(e)
 		}
 		d.machine.repair()
+		d.machine.order()
 	}
 	if len(d.machine.transitions) == 0 {
 		d.machine.initial, d.machine.final = "live", nil
@@ -98,7 +100,7 @@ func (d *draft) readTransition(e *value) {
 		e.refuse("write from_state, to_state and trigger", "the transition is not complete")
 		return
 	}
-	t := &transition{at: e, input: d.trigger(trigger), from: states, to: snake(to.text(), "state")}
+	t := &transition{at: e, input: d.trigger(trigger), from: states, to: snake(to.text(), "state"), guard: d.guard(e)}
 	for i, s := range t.from {
 		if d.machine.taken(s, t) {
 			t.from = slices.Delete(slices.Clone(t.from), i, i+1)
@@ -138,11 +140,31 @@ func (d *draft) fromStates(from *value) []string {
 	return states
 }
 
-// taken tells whether a state is left by the same input already.
+// taken tells whether a state is left by the same input and guard already.
 func (m *machine) taken(state string, t *transition) bool {
 	return slices.ContainsFunc(m.transitions, func(o *transition) bool {
-		return o.input == t.input && slices.Contains(o.from, state)
+		return o.input == t.input && o.guard == t.guard && slices.Contains(o.from, state)
 	})
+}
+
+// guard names the conditions of a transition: the handler decides whether they hold.
+func (d *draft) guard(e *value) string {
+	var all []string
+	conditions := e.first("conditions", "guard", "guards", "condition")
+	for _, c := range append(conditions.items(), conditions) {
+		expression := or(c.first("expression", "condition", "name"), c)
+		if w := words(expression.text()); len(w) > 0 {
+			all = append(all, w...)
+			expression.carry("machine.transitions.guard")
+		}
+		if r := c.get("required"); r.isTrue() {
+			r.follow(expression, "a transition is taken only if its guard says so")
+		}
+	}
+	if len(all) == 0 {
+		return ""
+	}
+	return joined(all, "_", "guard", 44)
 }
 
 // trigger returns the input that a trigger stands for.
@@ -162,6 +184,19 @@ func (d *draft) trigger(v *value) *port {
 	p := &port{node: d, raw: v.text(), topic: t, at: v}
 	d.inputs = append(d.inputs, p)
 	return p
+}
+
+// order puts guarded transitions before the others: what is left when no guard holds comes last.
+func (m *machine) order() {
+	slices.SortStableFunc(m.transitions, func(a, b *transition) int {
+		switch {
+		case (a.guard == "") == (b.guard == ""):
+			return 0
+		case a.guard == "":
+			return 1
+		}
+		return -1
+	})
 }
 
 // repair removes what a machine may not have: states that cannot be reached or left for good.
@@ -251,6 +286,7 @@ func (m *machine) dropTraps() bool {
 func (d *draft) keepInputs() {
 	m := d.machine
 	d.inputs = slices.DeleteFunc(d.inputs, func(p *port) bool { return p.topic.class == "trigger" && !m.uses(p) })
+	d.needInput()
 	states := m.open()
 	for _, p := range d.inputs {
 		if m.uses(p) {

@@ -1,7 +1,6 @@
 package omnibase_test
 
 import (
-	"bytes"
 	"fmt"
 	"reflect"
 	"slices"
@@ -56,23 +55,9 @@ func meanings(t *testing.T, contracts map[string][]byte) map[string]any {
 // without returns a document that lacks the values at some paths.
 func without(t *testing.T, data []byte, paths []string) []byte {
 	t.Helper()
-	var doc yaml.Node
-	if err := yaml.Load(data, &doc); err != nil {
-		t.Fatal(err)
-	}
+	doc := parseNode(t, data)
 	remove(doc.Content[0], "", paths)
-	var b bytes.Buffer
-	dump, err := yaml.NewDumper(&b)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := dump.Dump(&doc); err != nil {
-		t.Fatal(err)
-	}
-	if err := dump.Close(); err != nil {
-		t.Fatal(err)
-	}
-	return b.Bytes()
+	return dumpNode(t, doc)
 }
 
 func remove(n *yaml.Node, path string, gone []string) {

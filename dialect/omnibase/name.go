@@ -34,13 +34,10 @@ func humpAt(runes []rune, i int) bool {
 		unicode.IsUpper(runes[i-1]) && i+1 < len(runes) && unicode.IsLower(runes[i+1])
 }
 
-// joined makes a name of words that starts with a letter and is short enough.
+// joined makes a name of words that is short enough. It starts with a letter, if otherwise does.
 func joined(list []string, sep, otherwise string, limit int) string {
-	for len(list) > 0 && unicode.IsDigit(rune(list[0][0])) {
+	if len(list) == 0 || unicode.IsDigit(rune(list[0][0])) {
 		list = append([]string{otherwise}, list...)
-	}
-	if len(list) == 0 {
-		list = []string{otherwise}
 	}
 	name := strings.Join(list, sep)
 	if keyword(name) {

@@ -2,6 +2,8 @@ package omnibase_test
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -122,6 +124,17 @@ func TestHostileSize(t *testing.T) {
 // FuzzImport feeds anything: an import never panics, accounts for each value, and what it writes is a
 // valid fleet.
 func FuzzImport(f *testing.F) {
+	files, err := filepath.Glob(filepath.Join("testdata", "corpus", "*.yaml"))
+	if err != nil {
+		f.Fatal(err)
+	}
+	for _, name := range files {
+		data, err := os.ReadFile(name)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(data)
+	}
 	f.Add([]byte("name: node_a\nnode_type: effect\n"))
 	f.Add([]byte("name: node_a\nnode_type: reducer\nstate_machine: {initial_state: a, transitions: [{from_state: a, to_state: b, trigger: c}]}\n"))
 	f.Add([]byte("name: node_a\nnode_type: orchestrator\nworkflow_coordination: {workflow_definition: {execution_graph: {nodes: [{node_id: a, node_type: effect}]}}}\n"))

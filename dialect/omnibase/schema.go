@@ -119,7 +119,7 @@ func (d *draft) readType(f *field, spec *value) bool {
 		return true
 	}
 	if spec.scalar() {
-		return d.typed(f, spec.text())
+		return d.typed(f, spec.text()) && (!f.list || len(f.schema) > 0 || f.ref != nil)
 	}
 	t := spec.get("type")
 	enum := spec.get("enum")

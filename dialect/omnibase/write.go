@@ -281,6 +281,9 @@ func (d *draft) writeMachine(w *page) {
 			if len(t.from) > 1 {
 				pairs[1].text = list(t.from)
 			}
+			if t.guard != "" {
+				pairs = append(pairs, pair{"guard", t.guard})
+			}
 			if emits := refs(t.emits, d); len(emits) > 0 {
 				pairs = append(pairs, pair{"emits", list(emits)})
 			}
