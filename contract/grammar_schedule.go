@@ -9,7 +9,7 @@ func scheduleGrammar() []Section {
 			{
 				Name: "cron", Required: "unless `every`", Form: Form{Is: FormText, Word: "a cron expression", Pattern: schedule.Grammar}, Example: "0 3 * * *",
 				Meaning: "Minute, hour, day of the month, month and day of the week, in UTC.",
-				Fix:     "say when, e.g. cron: 0 3 * * * or every: 1h",
+				Fix:     "say when, e.g. cron: 0 3 * * *, or every: 1h",
 				Changes: []Artefact{ArtefactShow, ArtefactNode}, Test: "TestLatest",
 			},
 			{

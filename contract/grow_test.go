@@ -2,10 +2,13 @@ package contract
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"go.yaml.in/yaml/v4"
 )
 
 // mostRounds is how many rounds of validation a contract may take to grow from an empty file.
@@ -71,9 +74,7 @@ func grow(t *testing.T, s sprout, page *strings.Builder) {
 	t.Helper()
 	file := nodeFile(s.node)
 	files := map[string][]byte{file: {}}
-	for name, src := range s.fleet {
-		files[name] = src
-	}
+	maps.Copy(files, s.fleet)
 	var rounds strings.Builder
 	for round := 1; ; round++ {
 		ds := fleetDiagnostics(t, files)
@@ -140,4 +141,21 @@ func (s sprout) chosen(text string) string {
 		return own
 	}
 	return text
+}
+
+// TestSnippets checks that what a fix shows for a key that is missing is YAML that gives that key.
+func TestSnippets(t *testing.T) {
+	t.Parallel()
+	for _, s := range Grammar() {
+		for _, k := range s.Keys {
+			text := snippet(k.Fix, k.written())
+			if k.Fix == "" || text == "" && k.Required != Always {
+				continue
+			}
+			var got map[string]any
+			if err := yaml.Unmarshal([]byte(text), &got); err != nil || got[k.written()] == nil || len(got) != 1 {
+				t.Errorf("%s.%s: the fix %q shows %q, which gives %v: %v", s.Name, k.Name, k.Fix, text, got, err)
+			}
+		}
+	}
 }

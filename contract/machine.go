@@ -24,7 +24,8 @@ type machineReader struct {
 	states  map[string]Pos // first place of each state
 	taken   map[transitionID][]*Transition
 	guards  map[guardID]bool // methods that are claimed
-	partial bool             // some transition could not be read: the graph is unknown
+	early   map[*Transition]*item
+	partial bool // some transition could not be read: the graph is unknown
 }
 
 type transitionID struct {
@@ -42,7 +43,7 @@ func (p *parser) readMachine(it *item) {
 	if s.broken {
 		return
 	}
-	r := machineReader{parser: p, machine: &Machine{}, states: map[string]Pos{}, taken: map[transitionID][]*Transition{}, guards: map[guardID]bool{}}
+	r := machineReader{parser: p, machine: &Machine{}, states: map[string]Pos{}, taken: map[transitionID][]*Transition{}, guards: map[guardID]bool{}, early: map[*Transition]*item{}}
 	initial := s.get("initial")
 	r.machine.Initial, _ = r.state(initial)
 	if r.machine.Initial != "" {
@@ -94,6 +95,7 @@ func (r *machineReader) readTransition(it *item) {
 	t.Emits = r.messageList(s.get("emits"), emits())
 	early := s.get("early")
 	t.Early, _ = r.duration(early)
+	r.early[t] = early
 	t.Then, _ = r.choice(s.get("then"))
 	s.done()
 	if t.Input == nil || t.To == "" || len(t.From) == 0 {
@@ -322,7 +324,8 @@ func (r *machineReader) checkEarly() {
 			return slices.ContainsFunc(entered[state], func(from string) bool { return !slices.Contains(t.From, from) })
 		})
 		if t.Early > 0 && !later {
-			r.report(t.Pos, ruleUselessEarly, "remove early", "a key starts in state %q, so %s never comes too early", t.From[0], r.local(t.Input))
+			r.report(t.Pos, ruleUselessEarly, "remove early", "a key starts in state %q, so %s never comes too early", t.From[0], r.local(t.Input)).
+				edit(r.removeEntry(r.early[t])...)
 		}
 	}
 }

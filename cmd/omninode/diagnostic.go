@@ -97,11 +97,11 @@ func caret(line string, column int) string {
 // printGitHub prints annotations that GitHub shows beside the line.
 func printGitHub(w io.Writer, ds contract.Diagnostics) {
 	for _, d := range ds {
-		text := d.Message + "; " + d.Fix
+		lines := []string{d.Message + "; " + d.Fix}
 		for _, r := range d.Related {
-			text += fmt.Sprintf("\nsee %s:%d:%d: %s", r.File, r.Line, r.Column, r.Message)
+			lines = append(lines, fmt.Sprintf("see %s:%d:%d: %s", r.File, r.Line, r.Column, r.Message))
 		}
-		annotate(w, "error", d.Pos, d.Rule, text)
+		annotate(w, "error", d.Pos, d.Rule, strings.Join(lines, "\n"))
 	}
 }
 

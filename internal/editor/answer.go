@@ -187,10 +187,10 @@ func (c *cursor) keys(section *contract.Section, beside []string, place span) []
 func (c *cursor) values(s spot, place span) []completionItem {
 	items := []completionItem{}
 	list := slices.Clone(s.form.Words)
-	switch s.form.Is {
-	case contract.FormBoolean:
+	if s.form.Is == contract.FormBoolean {
 		list = []string{"true", "false"}
-	case contract.FormTrue:
+	}
+	if s.form.Is == contract.FormTrue {
 		list = []string{"true"}
 	}
 	for _, w := range list {
