@@ -280,12 +280,12 @@ func TestCompletion(t *testing.T) {
 		for _, i := range items {
 			labels[i.Label] = true
 		}
-		for _, want := range strings.FieldsSeq(tc.has) {
+		for want := range strings.FieldsSeq(tc.has) {
 			if !labels[want] {
 				t.Errorf("%s, %q: %q is not offered, but %q", tc.node, tc.to, want, slices.Sorted(maps.Keys(labels)))
 			}
 		}
-		for _, not := range strings.FieldsSeq(tc.lacks) {
+		for not := range strings.FieldsSeq(tc.lacks) {
 			if labels[not] {
 				t.Errorf("%s, %q: %q is offered", tc.node, tc.to, not)
 			}
