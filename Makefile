@@ -98,3 +98,7 @@ doctor: build ## check this machine and say what each missing thing costs
 .PHONY: clean
 clean: ## remove built files, reports and embedded data
 	@rm -rf bin out .omninode
+
+.PHONY: mutate
+mutate: ## delete, rename and change every leaf of the example contracts: each mutant must be noticed
+	@go test ./codegen -count=1 -timeout 30m -run '^TestMutants$$' -v -mutants | grep -v '^=== \|^    --- '

@@ -117,10 +117,18 @@ func (ts *typeSet) markRead(name string) {
 	}
 }
 
+// described returns what a contract says about a value, and about the elements of a list.
+func described(s *contract.Schema) string {
+	if s.Items == nil || s.Items.Description == "" {
+		return s.Description
+	}
+	return strings.TrimSpace(s.Description + " Each element: " + s.Items.Description)
+}
+
 func (ts *typeSet) addField(t *goType, p *contract.Property) {
 	at, base := t.Name+contract.GoName(p.Name), ts.goType(p.Schema)
 	f := field{
-		Name: contract.GoName(p.Name), Type: base, JSON: quote(p.Name), Doc: remark(contract.GoName(p.Name), p.Schema.Description),
+		Name: contract.GoName(p.Name), Type: base, JSON: quote(p.Name), Doc: remark(contract.GoName(p.Name), described(p.Schema)),
 		Tag: "`json:\"" + p.Name + "\"`", Read: ts.read(p.Schema),
 	}
 	rules, check := ts.rules(p.Schema, at), "Field"

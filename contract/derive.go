@@ -47,6 +47,8 @@ type Channel struct {
 	DeadLetter string `json:"dead_letter,omitempty"` // of what is consumed
 	External   bool   `json:"external,omitempty"`
 
+	Description string `json:"description,omitempty"`
+
 	Partitions int      `json:"partitions,omitempty"` // 0: the owner's contract is not known
 	Retention  string   `json:"retention,omitempty"`  // "" is the cluster's
 	Access     []string `json:"access,omitempty"`     // nodes that may use it; none: every node
@@ -143,7 +145,7 @@ func channels(messages []*Message, deadLetter func(*Message) string) []Channel {
 	for _, m := range messages {
 		ch := Channel{
 			Message: m.Ref.String(), Class: className(m.Class), Key: m.Key,
-			Topic: m.Topic().String(), DeadLetter: deadLetter(m), External: m.External,
+			Topic: m.Topic().String(), DeadLetter: deadLetter(m), External: m.External, Description: m.Description,
 			Partitions: m.Partitions, Access: m.Access,
 		}
 		if m.Data != nil {

@@ -7,7 +7,7 @@ func messageGrammar() []Section {
 			{
 				Name: "description", Form: description(), Example: "Asks for a mail.",
 				Meaning: "What the message says.",
-				Changes: []Artefact{ArtefactNode}, Test: "TestGolden",
+				Changes: []Artefact{ArtefactShow, ArtefactNode}, Test: "TestGolden",
 			},
 			{
 				Name: "external", Form: Form{Is: FormTrue}, Example: "true", Default: "absent",

@@ -69,5 +69,5 @@ func settingSchemaKeys() []Key {
 			Changes: []Artefact{ArtefactShow, ArtefactConfig}, Test: "TestGolden",
 		},
 	}
-	return append(keys, scalarKeys(ArtefactConfig, "TestReadTyped")...)
+	return append(keys, scalarKeys(ArtefactConfig, ArtefactScaffold, "TestReadTyped")...)
 }

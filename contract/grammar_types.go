@@ -86,11 +86,12 @@ func schemaKeys(types []string) []Key {
 			Changes: []Artefact{ArtefactTypes}, Test: "TestGolden",
 		},
 	}
-	return append(keys, scalarKeys(ArtefactTypes, "TestValidate")...)
+	return append(keys, scalarKeys(ArtefactTypes, ArtefactBehaviour, "TestValidate")...)
 }
 
-// scalarKeys constrain texts and numbers. What they change depends on where they stand.
-func scalarKeys(file Artefact, test string) []Key {
+// scalarKeys constrain texts and numbers. What they change depends on where they stand: the file that
+// checks values, and the test that uses examples.
+func scalarKeys(file, tests Artefact, test string) []Key {
 	text, number := []string{"string"}, []string{"integer", "number"}
 	changes := []Artefact{file}
 	return []Key{
@@ -117,7 +118,7 @@ func scalarKeys(file Artefact, test string) []Key {
 		},
 		{
 			Name: "example", For: text, Form: Form{Is: FormLine, Word: "an example"}, Example: "'4111111111111111'",
-			Default: "made from the schema", Changes: []Artefact{ArtefactBehaviour, ArtefactScaffold}, Test: "TestExample",
+			Default: "made from the schema", Changes: []Artefact{tests}, Test: "TestExample",
 			Meaning: "A valid text for generated tests; needed where none can be made from the other keys.",
 		},
 		{

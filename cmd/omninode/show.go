@@ -95,6 +95,9 @@ func printChannels(w io.Writer, title string, list []contract.Channel) {
 	fmt.Fprintf(w, "\n%s\n", title)
 	for _, ch := range list {
 		fmt.Fprintf(w, "  %s %s\t%s\tkey %s%s\n", ch.Class, ch.Message, ch.Topic, ch.Key, topicHints(ch))
+		if ch.Description != "" {
+			fmt.Fprintf(w, "    says\t%s\n", ch.Description)
+		}
 		if ch.DeadLetter != "" {
 			fmt.Fprintf(w, "    dead letters\t%s\n", ch.DeadLetter)
 		}
