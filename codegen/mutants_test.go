@@ -88,7 +88,7 @@ func (mu *mutator) walk(n *yaml.Node, f contract.Form, key, path string) {
 func (mu *mutator) mapping(n *yaml.Node, f contract.Form, key, path string) {
 	all := n.Content
 	for i := 0; i+1 < len(all) && !mu.ended; i += 2 {
-		name, inner, of := all[i].Value, key, f.Of
+		name, inner, of := all[i].Value, key, element(f)
 		if f.Is == contract.FormSection {
 			row := mu.row(f.Section, name)
 			inner, of = f.Section+"."+row.Name, &row.Form
@@ -104,6 +104,14 @@ func (mu *mutator) mapping(n *yaml.Node, f contract.Form, key, path string) {
 	}
 }
 
+// element is the form of what a mapping or a list holds; a payload holds more of a payload.
+func element(f contract.Form) *contract.Form {
+	if f.Of == nil {
+		return &f
+	}
+	return f.Of
+}
+
 func (mu *mutator) list(n *yaml.Node, f contract.Form, key, path string) {
 	all := n.Content
 	for i := range all {
@@ -111,7 +119,7 @@ func (mu *mutator) list(n *yaml.Node, f contract.Form, key, path string) {
 		n.Content = slices.Concat(all[:i], all[i+1:])
 		mu.send(key, "delete "+at)
 		n.Content = all
-		mu.walk(all[i], *f.Of, key, at)
+		mu.walk(all[i], *element(f), key, at)
 	}
 }
 
@@ -137,7 +145,7 @@ func otherValues(n *yaml.Node, f contract.Form) []string {
 		}
 	case contract.FormReference:
 		return []string{old + "1", "other/" + old[strings.Index(old, "/")+1:], old + "x"}
-	case contract.FormInteger, contract.FormNumber, contract.FormBoolean, contract.FormTrue, contract.FormScalar, contract.FormQuantity:
+	case contract.FormInteger, contract.FormNumber, contract.FormBoolean, contract.FormTrue, contract.FormScalar, contract.FormQuantity, contract.FormPayload:
 		return otherScalars(n)
 	}
 	return []string{old + "x", "1" + old}

@@ -103,6 +103,7 @@ func (u *usage) value(n *yaml.Node, f contract.Form) {
 	switch {
 	case f.Is == contract.FormSection:
 		u.section(n, f.Section)
+	case f.Of == nil: // holds no keys of the language
 	case n.Kind == yaml.MappingNode:
 		for i := 1; i < len(n.Content); i += 2 {
 			u.value(n.Content[i], *f.Of)
