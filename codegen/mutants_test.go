@@ -18,8 +18,7 @@ import (
 type mutator struct {
 	doc      yaml.Node
 	sections map[string]contract.Section
-	emit     func(m mutant) bool // sees doc while the change is in place; false ends the walk
-	ended    bool
+	emit     func(m mutant) // sees doc while the change is in place
 }
 
 // mutant is one change.
@@ -28,7 +27,7 @@ type mutant struct {
 	what string // delete, rename or change, and where
 }
 
-func newMutator(t *testing.T, src []byte, emit func(m mutant) bool) *mutator {
+func newMutator(t *testing.T, src []byte, emit func(m mutant)) *mutator {
 	t.Helper()
 	mu := &mutator{sections: sectionsByName(), emit: emit}
 	if err := yaml.Unmarshal(src, &mu.doc); err != nil {
@@ -53,7 +52,7 @@ func (mu *mutator) source(t *testing.T) []byte {
 }
 
 func (mu *mutator) send(key, what string) {
-	mu.ended = mu.ended || !mu.emit(mutant{key, what})
+	mu.emit(mutant{key, what})
 }
 
 // row finds the row of a key as it is written.
@@ -73,7 +72,6 @@ func named(k contract.Key, key string) bool {
 
 func (mu *mutator) walk(n *yaml.Node, f contract.Form, key, path string) {
 	switch {
-	case mu.ended:
 	case n.Kind == yaml.MappingNode:
 		mu.mapping(n, f, key, path)
 	case n.Kind == yaml.SequenceNode:
@@ -87,7 +85,7 @@ func (mu *mutator) walk(n *yaml.Node, f contract.Form, key, path string) {
 
 func (mu *mutator) mapping(n *yaml.Node, f contract.Form, key, path string) {
 	all := n.Content
-	for i := 0; i+1 < len(all) && !mu.ended; i += 2 {
+	for i := 0; i+1 < len(all); i += 2 {
 		name, inner, of := all[i].Value, key, element(f)
 		if f.Is == contract.FormSection {
 			row := mu.row(f.Section, name)
@@ -147,6 +145,7 @@ func otherValues(n *yaml.Node, f contract.Form) []string {
 		return []string{old + "1", "other/" + old[strings.Index(old, "/")+1:], old + "x"}
 	case contract.FormInteger, contract.FormNumber, contract.FormBoolean, contract.FormTrue, contract.FormScalar, contract.FormQuantity, contract.FormPayload:
 		return otherScalars(n)
+	default:
 	}
 	return []string{old + "x", "1" + old}
 }

@@ -30,9 +30,9 @@ const sample = 25
 func TestMutants(t *testing.T) {
 	t.Parallel()
 	table := &tally{rows: map[string]*score{}}
-	for what, files := range map[string]map[string][]byte{"shop": shopContracts(t), "pairwise": pairwiseContracts(t)} {
+	for _, files := range []map[string][]byte{shopContracts(t), pairwiseContracts(t)} {
 		for _, file := range slices.Sorted(maps.Keys(files)) {
-			t.Run(what+"/"+file, func(t *testing.T) { newBench(t, files, file).try(table) })
+			newBench(t, files, file).try(table)
 		}
 	}
 	table.check(t)
@@ -94,7 +94,7 @@ func newBench(t *testing.T, files map[string][]byte, file string) *bench {
 // try runs the mutants of the contract.
 func (b *bench) try(table *tally) {
 	var mu *mutator
-	mu = newMutator(b.t, b.files[b.file], func(m mutant) bool {
+	mu = newMutator(b.t, b.files[b.file], func(m mutant) {
 		if *everyMutant || sampled(b.file+m.what) {
 			row, v := b.rows[m.key], b.judge(mu.source(b.t))
 			table.add(row, m.key, v)
@@ -102,7 +102,6 @@ func (b *bench) try(table *tally) {
 				b.t.Errorf("%s survives: %s changes %v, the grammar names %v for %s", b.file, m.what, v.changed, row.Changes, m.key)
 			}
 		}
-		return !b.t.Failed() || *everyMutant
 	})
 	if v := b.judge(mu.source(b.t)); v.refused || len(v.changed) > 0 {
 		b.t.Errorf("writing the YAML anew: refused %t, changes %v", v.refused, v.changed)
