@@ -153,8 +153,7 @@ func FuzzParseFleet(f *testing.F) {
 		if (fleet == nil) != (err != nil) {
 			t.Fatalf("fleet %v together with %v", fleet, err)
 		}
-		var ds Diagnostics
-		if errors.As(err, &ds) {
+		if ds, ok := errors.AsType[Diagnostics](err); ok {
 			for _, d := range ds {
 				if _, ok := files[d.File]; !ok || d.Line < 1 || d.Rule == "" || d.Fix == "" {
 					t.Fatalf("incomplete diagnostic %+v", d)

@@ -27,8 +27,12 @@ func childMain() {
 	onex.Main(victim(onex.Kind(os.Getenv("ONEX_TEST_CHILD")), name))
 }
 
-// victim describes the node of a kind that is killed. An orchestrator's worker is named after it.
+// victim describes the node of a kind that is killed. An orchestrator's worker is named after it, an
+// effect that is named so takes batches.
 func victim(kind onex.Kind, name string) onex.Node {
+	if strings.HasPrefix(name, batches) {
+		return batched(name)
+	}
 	switch kind {
 	case onex.Reducer:
 		return census(name)
@@ -37,6 +41,26 @@ func victim(kind onex.Kind, name string) onex.Node {
 	default:
 		return echo(kind, name, engine.RetryPolicy{}, succeed)
 	}
+}
+
+// batches is what the names of batched effects begin with.
+const batches = "batches"
+
+// batched describes an effect that answers several inputs at once.
+func batched(name string) onex.Node {
+	ask, answer := ref(name, "ask"), ref(name, "answer")
+	node := echo(onex.Effect, name, engine.RetryPolicy{}, succeed)
+	node.Inputs[0].Batch = engine.Batch{Size: 40, Wait: 20 * time.Millisecond}
+	reply := func(_ context.Context, in []onex.Input[number], out *onex.BatchEmissions) error {
+		for _, one := range in {
+			onex.AddTo(out, one, event.Event, answer, one.Event.PartitionKey, one.Data)
+		}
+		return nil
+	}
+	node.Build = func(context.Context, *config.Values) (onex.Wiring, error) {
+		return onex.Wiring{Routes: onex.Routes{ask: onex.HandleBatch(decodeNumber, reply)}}, nil
+	}
+	return node
 }
 
 func worker(flow string) string { return flow + "-worker" }
@@ -92,11 +116,11 @@ func TestKilledProcess(t *testing.T) {
 	if testing.Short() {
 		t.Skip("kills processes for several seconds")
 	}
-	for _, kind := range []onex.Kind{onex.Compute, onex.Effect, onex.Reducer} {
-		t.Run(string(kind), func(t *testing.T) {
+	for name, kind := range map[string]onex.Kind{"compute": onex.Compute, "effect": onex.Effect, batches: onex.Effect, "reducer": onex.Reducer} {
+		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			f := setup(t)
-			node := victim(kind, f.name(string(kind)))
+			node := victim(kind, f.name(name))
 			env := f.env([]onex.Node{node}, "a")
 			env["ONEX_LOG_LEVEL"] = "warn"
 			f.topic(topicOf(event.Command, ref(node.Name, "ask")), topicOf(event.Event, ref(node.Name, "answer")))
