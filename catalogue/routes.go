@@ -2,6 +2,7 @@ package catalogue
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -11,15 +12,18 @@ import (
 
 // Route says what a node does with one input: a row of its routing table.
 type Route struct {
-	Input          string   `json:"input"`   // node/name.vN
-	Class          string   `json:"class"`   // command or event
-	Handler        []string `json:"handler"` // methods of Handler that may be called
+	Input          string   `json:"input"`           // node/name.vN
+	Older          []string `json:"older,omitempty"` // versions it replaced, whose records are taken as its own
+	Class          string   `json:"class"`           // command or event
+	Handler        []string `json:"handler"`         // methods of Handler that may be called
 	When           string   `json:"when,omitempty"`
 	Emits          []string `json:"emits"` // what handling it may send
 	Key            string   `json:"key"`   // property that orders the input
 	IdempotencyKey string   `json:"idempotency_key,omitempty"`
 	Timeout        string   `json:"timeout,omitempty"`
 	Retry          string   `json:"retry,omitempty"`
+	Batch          string   `json:"batch,omitempty"`
+	Breaker        string   `json:"breaker,omitempty"`
 	DeadLetter     string   `json:"dead_letter"`
 }
 
@@ -44,8 +48,15 @@ func Routes(c *contract.Contract) []Route {
 func route(c *contract.Contract, m *contract.Message, emits ...*contract.Message) Route {
 	return Route{
 		Input: m.Ref.String(), Class: Class(m), Handler: []string{}, Emits: refs(emits), Key: m.Key,
-		DeadLetter: event.DeadLetterTopic(c.Node, m.Ref).String(),
+		Older: older(m), DeadLetter: event.DeadLetterTopic(c.Node, m.Ref).String(),
 	}
+}
+
+func older(m *contract.Message) []string {
+	if len(m.Older()) == 0 {
+		return nil
+	}
+	return refs(m.Older())
 }
 
 // refs names messages in their order, each once.
@@ -63,6 +74,15 @@ func handled(c *contract.Contract, h *contract.Handle) Route {
 	r := route(c, h.Input, h.Emits...)
 	r.Handler = []string{contract.MethodName(c.Node, h.Input.Ref)}
 	r.IdempotencyKey, r.Timeout, r.Retry = h.IdempotencyKey, Duration(h.Timeout), retries(h.Retry)
+	if b := h.Batch; b != nil {
+		r.Batch = "up to " + strconv.Itoa(b.Size)
+		if b.Wait > 0 {
+			r.Batch += ", waiting " + Duration(b.Wait)
+		}
+	}
+	if b := h.Breaker; b != nil {
+		r.Breaker = "opens for " + Duration(b.Open) + " after " + count(b.Failures, "failure")
+	}
 	return r
 }
 
@@ -87,6 +107,9 @@ func moved(c *contract.Contract, t *contract.Transition) Route {
 	}
 	if t.Early > 0 {
 		r.When += ", early up to " + Duration(t.Early)
+	}
+	if t.Then != "" {
+		r.Retry = "1 attempt, then " + strings.ReplaceAll(t.Then, "_", " ")
 	}
 	return r
 }

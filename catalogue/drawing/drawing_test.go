@@ -13,6 +13,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/omninode-ai/omninode/catalogue"
 	"github.com/omninode-ai/omninode/catalogue/cataloguetest"
 	"github.com/omninode-ai/omninode/contract"
 )
@@ -283,6 +284,14 @@ handles: {books/lent.v2: {}}
 `)})
 	if err != nil {
 		t.Fatal(err)
+	}
+	if older := catalogue.Routes(f.Contract("mailer"))[0].Older; len(older) != 1 || older[0] != "books/lent.v1" {
+		t.Errorf("the route takes %v besides", older)
+	}
+	for _, topic := range catalogue.Topics(f) {
+		if (topic.Message == "books/lent.v1" && topic.Class == "event") != (topic.ReplacedBy == "books/lent.v2") {
+			t.Errorf("%s is replaced by %q", topic.Name, topic.ReplacedBy)
+		}
 	}
 	p := Fleet(f)
 	if text := string(Text(p, plain)); !strings.Contains(text, "◀── lent.v1  from nobody") {

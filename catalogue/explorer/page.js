@@ -206,7 +206,7 @@ function routeRow(r) {
   return element('li', { class: 'row' }, messageLink(r.input), definitions([
     ['from', ends(data.messages[r.input].producers)].map((v, i) => (i ? element('span', {}, ...v) : v)),
     ['when', r.when], ['method', r.handler.join(', ')], ['emits', r.emits.join(', ')],
-    ['idempotency key', r.idempotency_key], ['timeout', r.timeout], ['retry', r.retry],
+    ['idempotency key', r.idempotency_key], ['timeout', r.timeout], ['retry', r.retry], ['batch', r.batch], ['breaker', r.breaker], ['also takes', (r.older || []).join(', ')],
   ]));
 }
 function messagePanel(m) {
@@ -216,7 +216,7 @@ function messagePanel(m) {
     element('p', { class: 'wrap' }, m.description || ''),
     definitions([
       ['topic', m.topic], ['key', m.key], ['partitions', String(m.partitions)], ['retention', m.retention || 'of the cluster'],
-      ['access', (m.access || []).join(', ')], ['dead letters', m.dead_letters.join(', ')],
+      ['access', (m.access || []).join(', ')], ['dead letters', m.dead_letters.join(', ')], ['replaced by', m.replaced_by],
     ]),
     ...section('Sent by', element('p', {}, ...ends(m.producers))),
     ...section('Consumed by', element('p', {}, ...ends(m.consumers.length ? m.consumers : ['nobody']))),

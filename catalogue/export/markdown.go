@@ -89,7 +89,7 @@ func (p *page) routes(c *contract.Contract) {
 	rows := [][]string{}
 	for _, r := range catalogue.Routes(c) {
 		terms := r.When
-		for _, t := range [][2]string{{"idempotency key", r.IdempotencyKey}, {"timeout", r.Timeout}, {"retry", r.Retry}} {
+		for _, t := range [][2]string{{"idempotency key", r.IdempotencyKey}, {"timeout", r.Timeout}, {"retry", r.Retry}, {"batch", r.Batch}, {"breaker", r.Breaker}, {"also takes", strings.Join(r.Older, ", ")}} {
 			if t[1] != "" {
 				terms = strings.TrimPrefix(terms+"; "+t[0]+" "+t[1], "; ")
 			}
@@ -123,10 +123,19 @@ func (p *page) messages(f *contract.Fleet, c *contract.Contract) {
 			{"partitions", strconv.Itoa(m.Partitions)},
 			{"retention", catalogue.Duration(m.Retention)},
 			{"access", codes(m.Access)},
+			{"replaced by", replacement(m)},
 			{"payload", typeLink(m.Data)},
 		}))
 		p.fence("json", pretty(m.Data.Example()))
 	}
+}
+
+// replacement leads to the version that takes a message's records over.
+func replacement(m *contract.Message) string {
+	if m.ReplacedBy == nil {
+		return ""
+	}
+	return messageLink(m.ReplacedBy)
 }
 
 // given drops the rows without a value.

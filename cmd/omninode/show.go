@@ -116,6 +116,9 @@ func printRoutes(w io.Writer, routes []catalogue.Route) {
 			{"idempotency key", r.IdempotencyKey},
 			{"timeout", r.Timeout},
 			{"retry", r.Retry},
+			{"batch", r.Batch},
+			{"breaker", r.Breaker},
+			{"also takes", strings.Join(r.Older, ", ")},
 		} {
 			if fact[1] != "" {
 				fmt.Fprintf(w, "    %s\t%s\n", fact[0], fact[1])
