@@ -27,7 +27,8 @@ func newGenerateCommand(a *app) *cobra.Command {
 		Short: "write the code that follows from the contracts",
 		Long: "generate writes types, handler interface, configuration, main and tests of the nodes (default: all, and\n" +
 			"the program that runs them in one process). Files of the generator (*.gen.go) are overwritten, and\n" +
-			"deleted when nothing generates them any more; scaffolds are written once and never touched again.",
+			"deleted when nothing generates them any more; scaffolds are written once and never touched again. Where\n" +
+			"hand-written code does not fit any more, it says which method to add, to rename or to rewrite, and fails.",
 		Example: "  omninode generate\n  omninode generate payment\n  omninode generate --check",
 		RunE: func(c *cobra.Command, args []string) error {
 			return a.generate(c.Context(), args, checkOnly)
@@ -60,21 +61,24 @@ func (a *app) generate(ctx context.Context, nodes []string, checkOnly bool) erro
 		fmt.Fprintln(a.stdout, line)
 	}
 	fmt.Fprintf(a.stdout, "%s in %d ms\n", total.String(), time.Since(start).Milliseconds())
-	if !checkOnly {
-		seal.set()
-	}
-	if checkOnly && total.changes() > 0 {
+	switch {
+	case checkOnly && total.changes() > 0:
 		return mistake(codeStale, fmt.Errorf("%s not up to date", count(total.changes(), "generated file")), "omninode generate --nodes "+a.nodes)
-	}
-	if checkOnly {
+	case checkOnly:
 		return a.checkWiring(nodes)
+	case len(total.nodes()) > 0 || seal.torn():
+		if err := a.refuseConflicts(ctx, batches, &total, seal); err != nil {
+			return err
+		}
 	}
+	seal.set()
 	return nil
 }
 
 // batch is a folder and everything that is generated into it.
 type batch struct {
 	dir   string
+	node  string         // the folder's node, "" if it is the folder of all
 	files []codegen.File // paths relative to dir
 }
 
@@ -90,7 +94,7 @@ func (a *app) render(ctx context.Context, nodes []string) ([]batch, error) {
 	}
 	if len(nodes) == 0 {
 		files, err := codegen.GenerateFleet(ctx, fleet, options)
-		return []batch{{a.nodes, files}}, refused(err)
+		return []batch{{a.nodes, "", files}}, refused(err)
 	}
 	var batches []batch
 	for _, name := range nodes {
@@ -105,7 +109,7 @@ func (a *app) render(ctx context.Context, nodes []string) ([]batch, error) {
 		for i := range files {
 			files[i].Path = strings.TrimPrefix(files[i].Path, name+"/")
 		}
-		batches = append(batches, batch{filepath.Join(a.nodes, name), files})
+		batches = append(batches, batch{filepath.Join(a.nodes, name), name, files})
 	}
 	return batches, nil
 }
@@ -121,6 +125,8 @@ func refused(err error) error {
 type tally struct {
 	created, updated, unchanged, deleted, kept int
 	lines                                      []string // one per change
+
+	changed, written map[string]bool // nodes whose generated files changed; nodes that had hand-written ones
 }
 
 // add writes a batch, or only compares it, and counts what changed.
@@ -145,6 +151,9 @@ func (t *tally) add(b batch, checkOnly bool) error {
 
 func (t *tally) count(b batch, differences []codegen.Difference) {
 	differs := map[string]bool{}
+	if t.changed == nil {
+		t.changed, t.written = map[string]bool{}, map[string]bool{}
+	}
 	for _, d := range differences {
 		differs[d.Path] = true
 		word := ""
@@ -157,16 +166,38 @@ func (t *tally) count(b batch, differences []codegen.Difference) {
 			t.updated, word = t.updated+1, "update"
 		}
 		t.lines = append(t.lines, word+" "+filepath.Join(b.dir, d.Path))
+		t.changed[b.nodeOf(d.Path)] = true
 	}
 	for _, f := range b.files {
 		switch {
 		case differs[f.Path]:
 		case f.Owner == codegen.Scaffold:
 			t.kept++
+			t.written[b.nodeOf(f.Path)] = true
 		default:
 			t.unchanged++
 		}
 	}
+}
+
+// nodeOf returns the node whose folder holds a file.
+func (b batch) nodeOf(name string) string {
+	if b.node != "" {
+		return b.node
+	}
+	node, _, _ := strings.Cut(name, "/")
+	return node
+}
+
+// nodes returns the nodes whose hand-written code may not fit any more.
+func (t *tally) nodes() map[string]bool {
+	maybe := map[string]bool{}
+	for n := range t.changed {
+		if t.written[n] {
+			maybe[n] = true
+		}
+	}
+	return maybe
 }
 
 func (t *tally) changes() int { return t.created + t.updated + t.deleted }

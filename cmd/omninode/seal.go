@@ -17,8 +17,10 @@ import (
 // seal remembers that a run of generate left everything as the contracts say. A run that finds
 // everything as the seal says renders nothing; --check never looks at one.
 type seal struct {
-	file string // in the user's cache
-	sums func() (inputs, outputs string, err error)
+	file  string // in the user's cache
+	scar  string // there too: exists while hand-written code does not fit
+	whole bool   // it is for all nodes
+	sums  func() (inputs, outputs string, err error)
 
 	inputs string // before this run read them
 }
@@ -34,8 +36,10 @@ func (a *app) seal(nodes []string) *seal {
 		return nil
 	}
 	name := sha256.Sum256([]byte(strings.Join(append([]string{dir}, nodes...), "\x00")))
+	folder := sha256.Sum256([]byte(dir))
 	return &seal{
 		file: filepath.Join(cache, "omninode", "generate", hex.EncodeToString(name[:16])),
+		scar: filepath.Join(cache, "omninode", "generate", hex.EncodeToString(folder[:16])+".conflict"), whole: len(nodes) == 0,
 		sums: func() (string, string, error) { return a.sums(dir) },
 	}
 }
@@ -65,6 +69,30 @@ func (s *seal) set() {
 		return
 	}
 	_ = os.WriteFile(s.file, []byte(inputs+outputs), 0o600)
+}
+
+// tear notes that hand-written code does not fit, so that the next run looks again even if it has
+// nothing to write, whichever nodes it is for.
+func (s *seal) tear() {
+	if s != nil && os.MkdirAll(filepath.Dir(s.scar), 0o755) == nil {
+		_ = os.WriteFile(s.scar, nil, 0o600)
+	}
+}
+
+// mend takes back what tear noted, once a run for all nodes found no conflict.
+func (s *seal) mend() {
+	if s != nil && s.whole {
+		_ = os.Remove(s.scar)
+	}
+}
+
+// torn reports whether a run found a conflict that nothing mended, or whether nobody can tell.
+func (s *seal) torn() bool {
+	if s == nil {
+		return true
+	}
+	_, err := os.Lstat(s.scar)
+	return err == nil
 }
 
 // sums returns digests of what a run reads, which are this program, the module and the contracts, and
