@@ -11,13 +11,14 @@ import (
 	"testing"
 
 	"github.com/rogpeppe/go-internal/txtar"
+	"go.yaml.in/yaml/v4"
 
 	"github.com/omninode-ai/omninode/codegen"
 	"github.com/omninode-ai/omninode/contract"
 )
 
-// TestScaffolds proves that nothing but contracts is needed for nodes that build, vet and pass their
-// tests: the shop's, fleets that use every key of the language, and one that uses as few as
+// TestScaffolds proves that nothing but contracts is needed for nodes that build, vet, pass their
+// tests and lint: the shop's, fleets that use every key of the language, and one that uses as few as
 // can be.
 func TestScaffolds(t *testing.T) {
 	t.Parallel()
@@ -33,6 +34,7 @@ func TestScaffolds(t *testing.T) {
 			t.Fatalf("go %s: %v\n%s", strings.Join(args, " "), err, out)
 		}
 	}
+	m.lint()
 }
 
 // TestPlantedBugs proves that the generated tests see what they are for: each defect turns the test
@@ -109,6 +111,32 @@ func (m module) generate(dir string, contracts map[string][]byte) {
 	}
 	if _, err := codegen.Write(openRoot(m.t, filepath.Join(m.dir, dir)), files); err != nil {
 		m.t.Fatal(err)
+	}
+}
+
+// lint runs the linters and formatters of this repository, on generated files too.
+func (m module) lint() {
+	m.t.Helper()
+	own, err := filepath.Abs("..")
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	var config map[string]map[string]any
+	if err := yaml.Unmarshal(bytes.Replace(read(m.t, filepath.Join(own, ".golangci.yml")), []byte(`version: "2"`), nil, 1), &config); err != nil {
+		m.t.Fatal(err)
+	}
+	everything := map[string]string{"generated": "disable"}
+	config["linters"]["exclusions"], config["formatters"]["exclusions"] = everything, everything
+	// depguard and gci know this repository's folders; references are parsed once, into variables.
+	config["linters"]["disable"] = []string{"depguard", "gochecknoglobals"}
+	config["formatters"]["enable"] = []string{"gofumpt"}
+	out, err := yaml.Marshal(config)
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	m.write(".golangci.yml", append([]byte("version: \"2\"\n"), out...))
+	if out, err := m.run("tool", "-modfile="+filepath.Join(own, "tools", "go.mod"), "golangci-lint", "run", "--allow-parallel-runners", "./..."); err != nil {
+		m.t.Errorf("golangci-lint: %v\n%s", err, out)
 	}
 }
 
