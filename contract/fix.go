@@ -15,9 +15,9 @@ type Repair struct {
 	Left  Diagnostics       // the mistakes that remain, or have come to light
 }
 
-// maxRounds bounds the rounds of Fix. A few are enough, unless edits do harm together and have to
-// be tried one by one.
-const maxRounds = 100
+// maxTries bounds how often Fix checks. A few times are enough, unless edits do harm together and
+// have to be tried one by one.
+const maxTries = 200
 
 // Fix applies the edits of the diagnostics that check reports, and those of the mistakes that come
 // to light then, until none is left. An edit that does not remove its mistake, or brings a new one
@@ -25,10 +25,7 @@ const maxRounds = 100
 func Fix(files map[string][]byte, check func(map[string][]byte) Diagnostics) Repair {
 	f := fixer{check: check, files: maps.Clone(files), refused: map[string]bool{}}
 	f.found = check(f.files)
-	for range maxRounds {
-		if !f.round() {
-			break
-		}
+	for f.round() {
 	}
 	r := Repair{Files: map[string][]byte{}, Fixed: f.fixed, Left: f.found}
 	for file, text := range f.files {
@@ -45,6 +42,7 @@ type fixer struct {
 	found   Diagnostics // in files as they are now
 	fixed   Diagnostics
 	refused map[string]bool // diagnostics whose edits do no good
+	tries   int
 }
 
 // round applies what can be applied at once and tells whether that was anything. Edits that replace
@@ -108,8 +106,11 @@ func (e Edit) overlaps(other Edit) bool {
 	return e.File == other.File && e.Start < other.End && other.Start < e.End || e == other
 }
 
-// try applies edits unless that does harm.
+// try applies edits unless that does harm, or too much has been tried already.
 func (f *fixer) try(ds Diagnostics) bool {
+	if f.tries++; f.tries > maxTries {
+		return false
+	}
 	next := maps.Clone(f.files)
 	var edits []Edit
 	for _, d := range ds {

@@ -97,7 +97,7 @@ func commented(src []byte) []byte {
 }
 
 // corpus returns every contract of testdata and of the explanations.
-func corpus(t *testing.T) map[string][]byte {
+func corpus(t testing.TB) map[string][]byte {
 	t.Helper()
 	var all []string
 	for _, dir := range []string{"testdata/*", "rules"} {

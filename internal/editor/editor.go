@@ -210,8 +210,9 @@ func (s *server) diagnostic(d contract.Diagnostic) diagnostic {
 func (s *server) actions(_ context.Context, p actionParams) ([]codeAction, error) {
 	path := pathOf(p.TextDocument.URI)
 	files := s.space.files(fleetOf(path))
-	list := []codeAction{}
+	list, mechanical := []codeAction{}, false
 	for _, d := range check(files) {
+		mechanical = mechanical || d.File == path && len(d.Edits) > 0
 		shown := s.diagnostic(d)
 		if d.File != path || shown.Range.End.Line < p.Range.Start.Line || shown.Range.Start.Line > p.Range.End.Line {
 			continue
@@ -222,6 +223,9 @@ func (s *server) actions(_ context.Context, p actionParams) ([]codeAction, error
 		if len(d.Paste) > 0 {
 			list = append(list, codeAction{d.Fix, "quickfix", []diagnostic{shown}, false, changes(files, d.Paste)})
 		}
+	}
+	if !mechanical {
+		return list, nil
 	}
 	if fixed, ok := contract.Fix(files, check).Files[path]; ok {
 		whole := contract.Edit{File: path, End: len(files[path]), Text: string(fixed)}
