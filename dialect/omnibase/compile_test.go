@@ -13,7 +13,7 @@ import (
 	"github.com/omninode-ai/omninode/dialect/omnibase"
 )
 
-// TestImportCompiles proves that nobody has to touch an import: it validates, generates and builds.
+// TestImportCompiles proves that nobody has to touch an import: it validates, generates and compiles.
 func TestImportCompiles(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {
@@ -46,10 +46,10 @@ func compile(t *testing.T, files map[string][]byte) {
 	if _, err := codegen.Write(root, out); err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.CommandContext(t.Context(), "go", "build", "./...")
+	cmd := exec.CommandContext(t.Context(), "go", "list", "-export", "./...") // compiles and links nothing
 	cmd.Dir = dir
 	if text, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("go build: %v\n%s", err, text)
+		t.Fatalf("go list -export: %v\n%s", err, text)
 	}
 }
 
