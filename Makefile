@@ -48,7 +48,7 @@ conformance: ## the suites of Vault and Consul on real servers, in containers on
 	timeout 60 sh -c "until docker exec $$vault vault status -address=$$TEST_VAULT_ADDR && docker exec $$consul consul catalog nodes -http-addr=$$TEST_CONSUL_ADDR; do sleep 1; done" >/dev/null 2>&1 \
 	  || { echo "the servers are not ready after 60s:"; docker logs -n 20 $$vault; docker logs -n 20 $$consul; exit 1; } 2>&1; \
 	go test -count=1 $(RACE) -timeout 5m ./internal/vault ./internal/consul; \
-	go test -count=1 $(RACE) -timeout 5m -run Vault ./internal/provision
+	go test -count=1 $(RACE) -timeout 5m -run Vault ./internal/provision ./onex
 
 .PHONY: generate
 generate: build ## regenerate the nodes from their contracts

@@ -163,7 +163,7 @@ func dumpValue(b *strings.Builder, v reflect.Value, depth int) {
 			}
 			return
 		}
-		fmt.Fprint(b, x.Ref, x.Class, x.External, x.Key, x.Data.Name, strconv.Quote(x.Description), "\n")
+		fmt.Fprint(b, x.Ref, x.Class, x.External, x.Key, x.Data.Name, strconv.Quote(x.Description), x.Access, x.Partitions, x.Retention, "\n")
 		return
 	case *Contract:
 		return

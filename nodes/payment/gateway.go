@@ -64,6 +64,24 @@ func (g *httpGateway) Refund(ctx context.Context, key string) (int64, error) {
 	return c.AmountCents, err
 }
 
+// Check implements Gateway. Any answer is one of a gateway that is there, but for those that say it is
+// in trouble itself.
+func (g *httpGateway) Check(ctx context.Context) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodHead, g.base.String(), nil)
+	if err != nil {
+		return fmt.Errorf("build request: %w", err)
+	}
+	resp, err := g.client.Do(req)
+	if err != nil {
+		return fmt.Errorf("reach gateway: %w", err)
+	}
+	_ = resp.Body.Close()
+	if resp.StatusCode >= http.StatusInternalServerError {
+		return fmt.Errorf("gateway answered %s", resp.Status)
+	}
+	return nil
+}
+
 // post sends one request. Errors of the network and of the gateway's side may pass and are worth
 // another attempt; what the gateway refuses is permanent.
 func (g *httpGateway) post(ctx context.Context, u *url.URL, key string, body *charge) (charge, error) {

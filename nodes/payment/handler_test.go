@@ -1,6 +1,7 @@
 package payment
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/http"
@@ -177,4 +178,33 @@ func classOf(err error) engine.Class {
 		return c.DeadLetterClass()
 	}
 	return ""
+}
+
+// TestCheck asks gateways of different health; any answer but a failure of its own side will do.
+func TestCheck(t *testing.T) {
+	t.Parallel()
+	gone := httptest.NewServer(http.NotFoundHandler())
+	gone.Close()
+	for name, tc := range map[string]struct {
+		url    string
+		status int
+		good   bool
+	}{
+		"there":       {status: http.StatusNotFound, good: true},
+		"in trouble":  {status: http.StatusServiceUnavailable},
+		"unreachable": {url: gone.URL},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(tc.status) }))
+			t.Cleanup(s.Close)
+			g, err := newHTTPGateway(cmp.Or(tc.url, s.URL), config.NewSecret(token))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := g.Check(t.Context()); (err == nil) != tc.good {
+				t.Errorf("error is %v", err)
+			}
+		})
+	}
 }

@@ -60,11 +60,11 @@ type Requirements struct {
 func Node() onex.Node {
 	return onex.Node{
 		Name:           "payment",
-		Version:        "2.0.1",
+		Version:        "2.1.0",
 		Kind:           onex.Effect,
 		Description:    "Charges and refunds cards through the card gateway.",
 		Capabilities:   []string{"payment.card"},
-		ContractSHA256: "e13a263f737930ca370c746809ace144f5c48dbd302bfd89dcbac1cdc7d70fc1",
+		ContractSHA256: "4c5a20b8de28ad5b4523b53e1f9687be12acfc9e82d4223ef2af864803d4c448",
 		Inputs:         inputs(),
 		Outputs: []onex.Output{
 			{Type: refCardChargedV1, Class: event.Event},
@@ -85,6 +85,7 @@ func inputs() []engine.Input {
 			IdempotencyKey: "payment_id",
 			Timeout:        5 * time.Second,
 			Retry:          engine.RetryPolicy{Attempts: 5, First: 200 * time.Millisecond, Max: 30 * time.Second},
+			Breaker:        engine.Breaker{Failures: 10, Open: 5 * time.Second},
 		},
 		{
 			Type:           refRefundCardV1,
@@ -105,7 +106,14 @@ func build(ctx context.Context, v *config.Values) (onex.Wiring, error) {
 	if err != nil {
 		return onex.Wiring{}, fmt.Errorf("wire node payment: %w", err)
 	}
-	return onex.Wiring{Routes: routes(newHandler(cfg, r))}, nil
+	return onex.Wiring{Routes: routes(newHandler(cfg, r)), Checks: checks(r)}, nil
+}
+
+// checks lists how the runtime asks whether what the handler needs works.
+func checks(r Requirements) []onex.Check {
+	return []onex.Check{
+		{Name: "gateway", Every: 10 * time.Second, Timeout: 2 * time.Second, Run: func(ctx context.Context) error { return r.Gateway.Check(ctx) }},
+	}
 }
 
 // routes maps each input to its handler.

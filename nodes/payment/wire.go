@@ -8,6 +8,8 @@ type Gateway interface {
 	Charge(ctx context.Context, key, card string, amountCents int64) error
 	// Refund gives back what was charged under key, at most once, and returns how much it was.
 	Refund(ctx context.Context, key string) (amountCents int64, err error)
+	// Check reports whether the gateway can be reached.
+	Check(ctx context.Context) error
 }
 
 // DeclinedError says that the gateway refused a card for good; no money moved.

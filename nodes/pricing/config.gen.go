@@ -8,6 +8,12 @@ import "github.com/omninode-ai/omninode/onex/config"
 type Config struct {
 	// VAT applied to each line.
 	TaxPercent float64
+
+	// Flags may change while the node runs.
+	Flags struct {
+		// Prices without VAT, for a shop that sells abroad.
+		NetPrices config.Flag
+	}
 }
 
 // settings lists what the runtime resolves before the node starts.
@@ -22,10 +28,18 @@ func settings() []config.Setting {
 	}
 }
 
+// flags lists what may be switched while the node runs.
+func flags() []config.FlagSetting {
+	return []config.FlagSetting{
+		{Key: "net_prices", Env: "PRICING_FLAG_NET_PRICES", Default: false, Description: "Prices without VAT, for a shop that sells abroad."},
+	}
+}
+
 func newConfig(v *config.Values) (Config, error) {
 	r := config.Read(v)
 	c := Config{
 		TaxPercent: r.Float("tax_percent", config.Min(0), config.Max(100)),
 	}
+	c.Flags.NetPrices = r.Flag("net_prices")
 	return c, r.Err()
 }

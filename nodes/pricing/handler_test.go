@@ -3,6 +3,7 @@ package pricing
 import (
 	"testing"
 
+	"github.com/omninode-ai/omninode/onex/config"
 	"github.com/omninode-ai/omninode/onex/onextest"
 )
 
@@ -32,7 +33,7 @@ func TestPriceOrder(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
-			got := price(t, tc.tax, tc.lines)
+			got := price(t, Config{TaxPercent: tc.tax}, tc.lines)
 			if got.TotalCents != tc.want {
 				t.Errorf("total is %d cents, want %d", got.TotalCents, tc.want)
 			}
@@ -40,13 +41,22 @@ func TestPriceOrder(t *testing.T) {
 	}
 }
 
-func price(t *testing.T, tax float64, lines []Line) Price {
+func TestNetPrices(t *testing.T) {
+	t.Parallel()
+	cfg := Config{TaxPercent: 20}
+	cfg.Flags.NetPrices = config.NewFlag(true)
+	if got := price(t, cfg, []Line{{Quantity: 2, UnitCents: 1000}}); got.TotalCents != 2000 {
+		t.Errorf("total is %d cents, want 2000", got.TotalCents)
+	}
+}
+
+func price(t *testing.T, cfg Config, lines []Line) Price {
 	t.Helper()
 	order := Order{OrderID: "6b1f5f0e-8a4e-4f0c-9d1c-0f4b8c1d2e3f", Lines: lines}
 	for i := range lines {
 		lines[i].Sku = "sku"
 	}
-	h := newHandler(Config{TaxPercent: tax}, Requirements{})
+	h := newHandler(cfg, Requirements{})
 	out := onextest.Call(t, routes(h), onextest.Input{Type: refPriceOrderV1, Data: order})
 	p := onextest.Emitted[Price](t, out, refOrderPricedV1)
 	if p.OrderID != order.OrderID {

@@ -39,16 +39,17 @@ type Requirements struct{}
 func Node() onex.Node {
 	return onex.Node{
 		Name:           "pricing",
-		Version:        "1.2.0",
+		Version:        "1.3.0",
 		Kind:           onex.Compute,
 		Description:    "Prices an order, VAT included.",
 		Capabilities:   []string{"pricing.order"},
-		ContractSHA256: "f2eaaf4015c67cd27ad69d68c2e75a56d84bbf49b20d413f03b872727bbf3484",
+		ContractSHA256: "2d0e8a83f68b06f3fcf65311c2bbead26c6c58d63c07f4ba5d70374ad0cbbcae",
 		Inputs:         inputs(),
 		Outputs: []onex.Output{
 			{Type: refOrderPricedV1, Class: event.Event},
 		},
 		Settings: settings(),
+		Flags:    flags(),
 		Build:    build,
 	}
 }
