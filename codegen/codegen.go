@@ -47,6 +47,10 @@ type File struct {
 type Options struct {
 	Module string // path of the Go module that holds the nodes, e.g. "example.com/shop"
 	Dir    string // folder of the nodes within the module, slash-separated; "" is "nodes"
+
+	// Scaffolds holds templates of handler.go, wire.go and handler_test.go that take the place of the
+	// built-in ones, by name: "handler.go.tmpl". What they yield is held to the same checks.
+	Scaffolds map[string]string
 }
 
 func (o Options) validate() error {

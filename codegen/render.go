@@ -62,6 +62,9 @@ func newRenderer(opts Options) (*renderer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("parse templates: %w", err)
 	}
+	if err := override(t, opts.Scaffolds); err != nil {
+		return nil, err
+	}
 	return &renderer{opts: opts, templates: t}, nil
 }
 

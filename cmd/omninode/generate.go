@@ -118,7 +118,11 @@ func refused(err error) error {
 	if err == nil {
 		return nil
 	}
-	return mistake(codeGenerate, err, "correct the contract, then: omninode validate")
+	remedy := "correct the contract, then: omninode validate"
+	if strings.Contains(err.Error(), ".tmpl") {
+		remedy = "correct the template, or remove it to get the built-in one"
+	}
+	return mistake(codeGenerate, err, remedy)
 }
 
 // tally counts what happened to files.
@@ -221,7 +225,25 @@ func (a *app) layout() (codegen.Options, error) {
 	if err != nil {
 		return codegen.Options{}, err
 	}
-	return codegen.Options{Module: m.Path, Dir: filepath.ToSlash(rel)}, nil
+	scaffolds, err := a.scaffolds()
+	return codegen.Options{Module: m.Path, Dir: filepath.ToSlash(rel), Scaffolds: scaffolds}, err
+}
+
+// scaffolds reads the user's templates of scaffolds: <nodes>/templates/*.tmpl.
+func (a *app) scaffolds() (map[string]string, error) {
+	names, err := filepath.Glob(filepath.Join(a.nodes, "templates", "*.tmpl"))
+	if err != nil || len(names) == 0 {
+		return nil, err
+	}
+	files, err := readFiles(names)
+	if err != nil {
+		return nil, err
+	}
+	templates := map[string]string{}
+	for name, src := range files {
+		templates[filepath.Base(name)] = string(src)
+	}
+	return templates, nil
 }
 
 // find returns the contract of a node.

@@ -118,7 +118,7 @@ func (a *app) sums(dir string) (inputs, outputs string, err error) {
 			return err
 		case d.Type()&fs.ModeSymlink != 0:
 			return fmt.Errorf("%s is a symbolic link: what lies behind it is not watched", path)
-		case d.Name() == contract.FileName:
+		case d.Name() == contract.FileName, filepath.Ext(path) == ".tmpl" && !d.IsDir():
 			return digest(in, path)
 		case filepath.Ext(path) == ".go" && !d.IsDir():
 			return digest(out, path)
