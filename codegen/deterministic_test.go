@@ -13,7 +13,7 @@ import (
 // TestOrderOfKeys shuffles the keys of every mapping, on one processor and on all, in another locale and
 // time zone: the generated code is the same but for the digest of the contract's text. Only the order of
 // a workflow's steps is meant, as that of lists.
-func TestOrderOfKeys(t *testing.T) { //nolint:paralleltest // changes the environment
+func TestOrderOfKeys(t *testing.T) {
 	t.Setenv("TZ", "Asia/Kathmandu")
 	t.Setenv("LC_ALL", "tr_TR.UTF-8")
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
