@@ -278,8 +278,8 @@ func (f field) refusedInPlace(t *testing.T, err error, text string, line, first,
 	}
 }
 
-// plain is what may be a good name, word or number.
-var plain = regexp.MustCompile(`^[A-Za-z0-9_./:-]{1,60}$`)
+// plain is what may be a good name, word, number or expression.
+var plain = regexp.MustCompile(`^[A-Za-z0-9_./:*?|\[\]-]{1,60}$`)
 
 // TestInjectionRuns builds, vets and tests nodes whose free text is hostile, each field with another:
 // nothing of it is executed. The file of the canary would tell.
