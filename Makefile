@@ -73,8 +73,9 @@ build: ## build bin/omninode (about a minute the first time)
 	  go build -o bin/omninode ./cmd/omninode
 
 .PHONY: lint
-lint: ## format check and linters, including the direction of dependencies
+lint: ## format check and linters, including the direction of dependencies, also of generated code
 	@$(LINT) run ./...
+	@OMNINODE_LINT=1 go test -count=1 -run TestScaffoldsLint ./codegen
 
 .PHONY: bench
 bench: build ## measure the figures of docs/FIGURES.md (CASE=generate,scale,peers,image,node,e2e,dagger,airgap,pipeline)
@@ -84,7 +85,7 @@ bench: build ## measure the figures of docs/FIGURES.md (CASE=generate,scale,peer
 fuzz: ## fuzz every fuzz target for FUZZ (5s) each
 	@grep -rl --include='*_test.go' '^func Fuzz' . | xargs -r -n1 dirname | sort -u | while read -r dir; do \
 	  grep -ho '^func Fuzz[A-Za-z0-9_]*' "$$dir"/*_test.go | awk '{print $$2}' | while read -r f; do \
-	    echo "== $$dir $$f"; go test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZ) "$$dir"; done; done
+	    echo "== $$dir $$f"; go test -run '^$$' -fuzz "^$$f$$" -fuzzminimizetime 10x -fuzztime $(FUZZ) "$$dir"; done; done
 
 .PHONY: asyncapi
 asyncapi: ## let the official parser of AsyncAPI judge what is exported (needs Node.js; fetches it from npm)

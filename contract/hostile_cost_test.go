@@ -11,7 +11,7 @@ import (
 
 // What refusing a hostile contract may cost.
 const (
-	maxTime  = 100 * time.Millisecond
+	maxTime  = 100 * time.Millisecond * slowdown
 	maxAlloc = 64 << 20 // bytes allocated in all, which bounds those in use
 )
 

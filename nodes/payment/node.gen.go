@@ -60,11 +60,11 @@ type Requirements struct {
 func Node() onex.Node {
 	return onex.Node{
 		Name:           "payment",
-		Version:        "2.1.0",
+		Version:        "3.0.0",
 		Kind:           onex.Effect,
 		Description:    "Charges and refunds cards through the card gateway.",
 		Capabilities:   []string{"payment.card"},
-		ContractSHA256: "4c5a20b8de28ad5b4523b53e1f9687be12acfc9e82d4223ef2af864803d4c448",
+		ContractSHA256: "317b6523f34d02eb01cffde4c4a8b0c7aec21d43e98e4a363e9d5522bf9f7a16",
 		Inputs:         inputs(),
 		Outputs: []onex.Output{
 			{Type: refCardChargedV1, Class: event.Event},
