@@ -178,6 +178,8 @@ func (p *parser) integer(it *item) (int, bool) {
 	case low == high && err == nil && v > high: // only the version of the language has one value
 		p.badValue(it, "use an omninode that is at least as new as the contract", "%q is %d, a later version of the language than %d, the last this program knows",
 			it.key, v, high)
+	case low == high && err == nil && v > 0:
+		p.badValue(it, "omninode upgrade", "%q is %d, an earlier version of the language than %d", it.key, v, low)
 	case low == high:
 		p.badValue(it, "write "+strconv.Itoa(low), "%q is %s, want %d", it.key, text, low).edit(p.replace(p.pos(it.node), strconv.Itoa(low))...)
 	default:

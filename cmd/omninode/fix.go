@@ -62,7 +62,7 @@ func replaceFile(name string, before, after []byte) error {
 		return lacking(codeUnwritable, fmt.Errorf("write %s: %w", name, err), "check the path")
 	}
 	if now, err := os.ReadFile(target); err != nil || !bytes.Equal(now, before) {
-		return mistake(codeMeanwhile, fmt.Errorf("%s was changed by something else meanwhile", name), "omninode validate --fix")
+		return mistake(codeMeanwhile, fmt.Errorf("%s was changed by something else meanwhile", name), "run the same command again")
 	}
 	if err := writeBeside(target, after); err != nil {
 		return lacking(codeUnwritable, fmt.Errorf("write %s: %w", name, err), "make the folder writable for this user; the file is as it was")

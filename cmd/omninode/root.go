@@ -58,7 +58,7 @@ func newRootCommand(a *app) *cobra.Command {
 		&cobra.Group{ID: groupRun, Title: "Run them:"},
 		&cobra.Group{ID: groupShip, Title: "Ship them:"},
 	)
-	group(root, groupWrite, newInitCommand(a), newNewCommand(a), newImportCommand(a), newValidateCommand(a), newExplainCommand(a), newLSPCommand(a), newGenerateCommand(a))
+	group(root, groupWrite, newInitCommand(a), newNewCommand(a), newImportCommand(a), newValidateCommand(a), newUpgradeCommand(a), newExplainCommand(a), newLSPCommand(a), newGenerateCommand(a))
 	group(root, groupAsk, newListCommand(a), newShowCommand(a), newTopicsCommand(a), newSchemaCommand(a), newDiffCommand(a))
 	group(root, groupAsk, newGraphCommand(a), newExportCommand(a))
 	group(root, groupRun, newE2ECommand(a), newDevCommand(a), newMigrateCommand(a), newSeedCommand(a), newDoctorCommand(a))
