@@ -2,6 +2,9 @@ package drawing
 
 import (
 	"fmt"
+	"iter"
+	"maps"
+	"regexp"
 	"strings"
 )
 
@@ -20,9 +23,29 @@ text { font: 11.5px ui-sans-serif, system-ui, "Segoe UI", Helvetica, Arial, sans
 .label rect { fill: var(--page); stroke-width: 0.8; stroke-opacity: 0.55 }
 `
 
-// standaloneStyle returns the style of a drawing that stands by itself.
+// standaloneStyle returns the style of a drawing that stands by itself. Viewers that know no variables,
+// as most outside of browsers, take the light colour in front of each.
 func standaloneStyle() string {
-	return "svg { " + Colours(false) + "}\n@media (prefers-color-scheme: dark) { svg { " + Colours(true) + "} }\n" + Style()
+	light := maps.Collect(variables(Colours(false)))
+	style := use.ReplaceAllStringFunc(Style(), func(rule string) string {
+		m := use.FindStringSubmatch(rule)
+		return m[1] + ": " + light[m[2]] + "; " + rule
+	})
+	return "svg { " + Colours(false) + "}\n@media (prefers-color-scheme: dark) { svg { " + Colours(true) + "} }\n" + style
+}
+
+// use is a colour taken from a variable.
+var use = regexp.MustCompile(`(fill|stroke): var\((--[a-z-]+)\)`)
+
+// variables yields the names and values of a list of declarations.
+func variables(declarations string) iter.Seq2[string, string] {
+	return func(yield func(name, value string) bool) {
+		for d := range strings.SplitSeq(declarations, "; ") {
+			if name, value, ok := strings.Cut(d, ": "); ok && !yield(name, value) {
+				return
+			}
+		}
+	}
 }
 
 // Style returns the rules of shapes and the colours they take from variables.
