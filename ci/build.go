@@ -62,7 +62,7 @@ done`
 // binaries compiles the nodes. Only what they can import is looked at.
 func (m *Omninode) binaries(nodes []string) *dagger.Directory {
 	source := m.Source.Filter(dagger.DirectoryFilterOpts{Exclude: []string{
-		"cmd", "codegen", "contract", "e2e", "env", "templates", "**/*_test.go", "nodes/*/contract.yaml",
+		"catalogue", "cmd", "codegen", "contract", "dialect", "e2e", "env", "templates", "**/*_test.go", "nodes/*/contract.yaml",
 	}})
 	return m.golang(source).
 		WithEnvVariable("LINK_ARGS", linkArgs).

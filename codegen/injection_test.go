@@ -347,7 +347,7 @@ func TestCanarySings(t *testing.T) {
 	m := newModule(t)
 	escaped := injections()[slices.IndexFunc(injections(), func(s string) bool { return strings.HasPrefix(s, "func init() { os.WriteFile") })]
 	m.write("escaped/escaped_test.go", []byte("package escaped\n\nimport (\n\t\"os\"\n\t\"testing\"\n)\n\nfunc Test(*testing.T) {}\n\n"+escaped+"\n"))
-	if out, err := m.run("test", "./escaped"); err != nil || len(m.canaries()) != 1 {
+	if out, err := m.run("test", "-count=1", "./escaped"); err != nil || len(m.canaries()) != 1 {
 		t.Errorf("canaries %v, error %v\n%s", m.canaries(), err, out)
 	}
 }

@@ -1,8 +1,10 @@
 package main
 
 import (
+	"bytes"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -61,4 +63,23 @@ func codes(t *testing.T, root string) []string {
 	}
 	slices.Sort(found)
 	return slices.Compact(found)
+}
+
+// TestPipelineGetsItsSources holds the filter of the Dagger module to what this command is built from.
+func TestPipelineGetsItsSources(t *testing.T) {
+	t.Parallel()
+	module, err := os.ReadFile(filepath.Join("..", "..", "ci", "main.go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := exec.CommandContext(t.Context(), "go", "list", "-deps", ".").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(out)) {
+		pkg, ours := strings.CutPrefix(strings.TrimSpace(line), "github.com/omninode-ai/omninode/")
+		if folder, _, _ := strings.Cut(pkg, "/"); ours && !bytes.Contains(module, []byte(`"!`+folder+`"`)) {
+			t.Errorf("ci/main.go leaves out the folder of %s", pkg)
+		}
+	}
 }
