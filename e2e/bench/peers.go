@@ -241,7 +241,7 @@ func (t *trial) kept(ctx context.Context, dir string, names []string) (string, e
 		if err := appendTo(file, edit); err != nil {
 			return "", err
 		}
-		if err := replaceIn(filepath.Join(dir, t.path(s)), map[string]string{"total_cents": "amount_cents"}); err != nil {
+		if err := replaceIn(filepath.Join(dir, t.path(s)), map[string]string{"sku": "article"}); err != nil {
 			return "", err
 		}
 	}

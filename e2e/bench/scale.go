@@ -54,6 +54,7 @@ func (b *bench) shops(n int) (map[string][]byte, error) {
 		text := strings.Replace(string(src), "node: "+name, fmt.Sprintf("node: %s-%d", name, shop), 1)
 		for _, other := range names {
 			text = strings.ReplaceAll(text, other+"/", fmt.Sprintf("%s-%d/", other, shop))
+			text = strings.ReplaceAll(text, "access: ["+other+"]", fmt.Sprintf("access: [%s-%d]", other, shop))
 		}
 		files[fmt.Sprintf("%s-%d/%s", name, shop, contract.FileName)] = []byte(text)
 	}
