@@ -15,7 +15,8 @@ import (
 	"go.yaml.in/yaml/v4"
 )
 
-func compiledSchema(t *testing.T) *jsonschema.Schema {
+// schemaCompiler knows the schema of contracts as contract.schema.json.
+func schemaCompiler(t *testing.T) *jsonschema.Compiler {
 	t.Helper()
 	src, err := JSONSchema()
 	if err != nil {
@@ -29,7 +30,12 @@ func compiledSchema(t *testing.T) *jsonschema.Schema {
 	if err := c.AddResource("contract.schema.json", doc); err != nil {
 		t.Fatal(err)
 	}
-	s, err := c.Compile("contract.schema.json")
+	return c
+}
+
+func compiledSchema(t *testing.T) *jsonschema.Schema {
+	t.Helper()
+	s, err := schemaCompiler(t).Compile("contract.schema.json")
 	if err != nil {
 		t.Fatal(err)
 	}

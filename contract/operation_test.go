@@ -9,10 +9,10 @@ import (
 	"github.com/rogpeppe/go-internal/txtar"
 )
 
-// operation returns the fleet in testdata/fleet/operation.txtar.
-func operation(t *testing.T) *Fleet {
+// goldenFleet returns a fleet of testdata/fleet.
+func goldenFleet(t *testing.T, name string) *Fleet {
 	t.Helper()
-	a, err := txtar.ParseFile(filepath.Join("testdata", "fleet", "operation.txtar"))
+	a, err := txtar.ParseFile(filepath.Join("testdata", "fleet", name+".txtar"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -26,7 +26,7 @@ func operation(t *testing.T) *Fleet {
 // TestOperation checks what is read of the keys that say how a node runs.
 func TestOperation(t *testing.T) {
 	t.Parallel()
-	orders, reports := operation(t).Contract("orders"), operation(t).Contract("reports")
+	orders, reports := goldenFleet(t, "operation").Contract("orders"), goldenFleet(t, "operation").Contract("reports")
 	h, placed := reports.Handles[0], orders.Messages[1]
 	for what, ok := range map[string]bool{
 		"batch":          *h.Batch == Batch{Size: 100, Wait: 50 * time.Millisecond},
@@ -52,7 +52,7 @@ func TestOperation(t *testing.T) {
 // TestDeriveOperation checks what follows from these keys.
 func TestDeriveOperation(t *testing.T) {
 	t.Parallel()
-	d := Derive(operation(t).Contract("reports"))
+	d := Derive(goldenFleet(t, "operation").Contract("reports"))
 	var secrets []string
 	for _, v := range d.Environment {
 		secrets = append(secrets, v.Name)

@@ -11,7 +11,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/santhosh-tekuri/jsonschema/v6"
 	"go.yaml.in/yaml/v4"
 )
 
@@ -138,18 +137,7 @@ func valueOf(f Form) string {
 // TestGrammarExamples holds each example to the form of its key.
 func TestGrammarExamples(t *testing.T) {
 	t.Parallel()
-	src, err := JSONSchema()
-	if err != nil {
-		t.Fatal(err)
-	}
-	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(src))
-	if err != nil {
-		t.Fatal(err)
-	}
-	c := jsonschema.NewCompiler()
-	if err := c.AddResource("contract.schema.json", doc); err != nil {
-		t.Fatal(err)
-	}
+	c := schemaCompiler(t)
 	for _, s := range Grammar() {
 		for _, k := range s.Keys {
 			var example any

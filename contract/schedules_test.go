@@ -1,32 +1,15 @@
 package contract
 
 import (
-	"path/filepath"
 	"slices"
 	"testing"
 	"time"
-
-	"github.com/rogpeppe/go-internal/txtar"
 )
-
-// clockwork returns the fleet in testdata/fleet/guards-delays-schedules.txtar.
-func clockwork(t *testing.T) *Fleet {
-	t.Helper()
-	a, err := txtar.ParseFile(filepath.Join("testdata", "fleet", "guards-delays-schedules.txtar"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	f, err := ParseFleet(sources(a))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return f
-}
 
 // TestClockwork checks what is read of guards, delays and schedules, and what follows from them.
 func TestClockwork(t *testing.T) {
 	t.Parallel()
-	f := clockwork(t)
+	f := goldenFleet(t, "guards-delays-schedules")
 	place, delay := f.Contract("orders").Machine.Transitions, f.Contract("outer").Workflow.Steps[1]
 	if place[0].Guard != "in_stock" || place[1].Guard != "" || GuardMethod("orders", place[0]) != "PlaceV1InStock" {
 		t.Errorf("guards %q and %q", place[0].Guard, place[1].Guard)

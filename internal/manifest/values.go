@@ -15,7 +15,7 @@ import (
 // Values says where a fleet runs: env/<environment>/kubernetes.yaml.
 type Values struct {
 	Namespace string `json:"namespace"`
-	// Registry is put in front of every image, e.g. registry.example.com/shop; "" pulls them as named.
+	// Registry is put in front of every image, e.g. images.example.com/shop; "" pulls them as named.
 	Registry string `json:"registry,omitempty"`
 	// Environment holds the runtime's own variables (ONEX_KAFKA_BROKERS, CONSUL_HTTP_ADDR, VAULT_ADDR …),
 	// the same for every node.
