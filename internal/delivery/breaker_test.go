@@ -36,6 +36,7 @@ func guarded(t *testing.T, o *outage, failures int) *rig {
 	}
 	r := newRig(t, in, o.handle)
 	r.Breakers = NewBreakers([]engine.Input{in}, r.seen, r.Log)
+	r.Concurrency = 1 // several that are attempted at once would fail at once
 	return r
 }
 

@@ -41,52 +41,93 @@ type Processor struct {
 	Log      *slog.Logger
 	Now      func() time.Time
 
+	// Concurrency is how many inputs of a partition are handled at once, each of another key; 0 is 16.
+	Concurrency int
+
 	// Committed is called after each commit; nil is nothing.
 	Committed func(c engine.Commit)
 }
 
-// errAlone says that a batch failed: nothing was committed, and each item is to be settled alone.
-var errAlone = errors.New("the batch failed")
+// errAlone says that items failed together: nothing was committed, and each is to be settled alone.
+var errAlone = errors.New("settled together the items failed")
 
-// Process settles one item, or a batch of fetched records of one input that follow one another, under
-// the partition's lease, which it advances. It tries again for as long as the store does not answer;
-// the error is engine.ErrFenced, errOpen, errAlone or that of ctx.
+// Process settles one item, or a batch of fetched records of one input that follow one another and go
+// to the handler in one call, under the partition's lease, which it advances. It tries again for as long
+// as the store does not answer; the error is engine.ErrFenced, errOpen, errAlone or that of ctx.
 func (p *Processor) Process(ctx context.Context, l *engine.Lease, items ...engine.Item) error {
-	it := items[0]
 	for try := 0; ; try++ {
 		commits, err := p.decide(ctx, items...)
 		if err == nil {
 			err = p.commit(ctx, l, commits)
 		}
-		switch {
+		switch it := items[0]; {
 		case err == nil:
 			p.settled(ctx, commits)
 			return nil
-		case ctx.Err() != nil:
-			return ctx.Err()
-		case errors.Is(err, engine.ErrFenced), errors.Is(err, errOpen), errors.Is(err, errAlone):
-			return err
-		case errors.Is(err, engine.ErrConflict):
+		case errors.Is(err, engine.ErrConflict) && (it.Parked != nil || it.Timer != nil):
 			p.Observer.Conflict()
-			if it.Parked != nil || it.Timer != nil {
-				return nil // it is no longer what was read: the store says what is due now
-			}
-		default:
-			p.Log.WarnContext(ctx, "store did not answer", "topic", it.Record.Topic, "partition", it.Record.Partition,
-				"offset", it.Record.Offset, "err", err)
-			if err := pause(ctx, try); err != nil {
-				return err
-			}
+			return nil // it is no longer what was read: the store says what is due now
+		}
+		if err := p.again(ctx, try, items[0], err); err != nil {
+			return err
 		}
 	}
 }
 
-// decide looks the items up, lets the core admit them, calls the handler for those that are admitted,
-// and settles.
+// Advance settles fetched records of one input that follow one another: it handles them with
+// concurrency over keys and commits them in one transaction. It returns how many it settled before its
+// time or stop ended, or how many are to be settled alone if the error is errAlone; otherwise errors
+// are those of Process.
+func (p *Processor) Advance(ctx context.Context, l *engine.Lease, stop <-chan struct{}, items []engine.Item) (int, error) {
+	for try := 0; ; try++ {
+		commits, err := p.decideEach(ctx, stop, items)
+		n := len(commits)
+		switch {
+		case n > 0:
+			err = p.commit(ctx, l, commits)
+		case err == nil:
+			return 0, nil // stopped
+		}
+		switch {
+		case err == nil:
+			p.settled(ctx, commits)
+			return n, nil
+		case errors.Is(err, engine.ErrConflict) && n > 1:
+			p.Observer.Conflict()
+			return n, errAlone
+		}
+		if err := p.again(ctx, try, items[0], err); err != nil {
+			return 0, err
+		}
+	}
+}
+
+// again decides what an error means for a further try; nil is to try.
+func (p *Processor) again(ctx context.Context, try int, it engine.Item, err error) error {
+	switch {
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case errors.Is(err, engine.ErrFenced), errors.Is(err, errOpen), errors.Is(err, errAlone):
+		return err
+	case errors.Is(err, engine.ErrConflict):
+		p.Observer.Conflict()
+		return nil
+	}
+	p.Log.WarnContext(ctx, "store did not answer", "topic", it.Record.Topic, "partition", it.Record.Partition,
+		"offset", it.Record.Offset, "err", err)
+	return pause(ctx, try)
+}
+
+// decide looks the items up, lets the core admit them, calls the handler once for those that are
+// admitted, and settles.
 func (p *Processor) decide(ctx context.Context, items ...engine.Item) ([]engine.Commit, error) {
 	views, err := p.look(ctx, items)
 	if err != nil {
 		return nil, err
+	}
+	if len(items) == 1 {
+		c, err := p.decideOne(ctx, items[0], views[0])
+		return []engine.Commit{c}, err
 	}
 	decisions := make([]engine.Decision, len(items))
 	var admitted []int
@@ -110,6 +151,22 @@ func (p *Processor) decide(ctx context.Context, items ...engine.Item) ([]engine.
 		return nil, errAlone // those after it may have its key
 	}
 	return commits, nil
+}
+
+// decideOne decides an item, given what is known of it.
+func (p *Processor) decideOne(ctx context.Context, it engine.Item, v engine.View) (engine.Commit, error) {
+	d := p.Core.Admit(it, v, p.Now())
+	var out engine.Outcome
+	if d.Verdict == engine.Handle {
+		var err error
+		if out, err = p.attempt(ctx, it, d.Call); err == nil {
+			err = ctx.Err() // stopped in the middle: the outcome says nothing
+		}
+		if err != nil {
+			return engine.Commit{}, err
+		}
+	}
+	return p.Core.Settle(it, v, d, out, p.Now()), nil
 }
 
 // look returns what the store knows of each item, nothing of one that was not decoded.

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/omninode-ai/omninode/onex/engine"
+	"github.com/omninode-ai/omninode/onex/event"
 )
 
 // parkedBatch is how many parked records are read at once.
@@ -27,6 +28,8 @@ type worker struct {
 	paused bool
 	low    int // resume at so many
 
+	size int // how many records are looked up at once: as many as a turn lately settled, and more
+
 	position atomic.Int64 // lease.Next, for others to read
 
 	due    atomic.Bool   // parked records are due
@@ -39,12 +42,15 @@ type worker struct {
 // A partition's queue is paused when it is full and resumed when it is low.
 const (
 	queueFull = 1000
-	queueLow  = 200
+	queueLow  = 500
 )
+
+// commitSize is how many records are at most settled in one transaction.
+const commitSize = 500
 
 func newWorker(p *Processor, l engine.Lease, flow func(full bool)) *worker {
 	w := &worker{
-		p: p, lease: l, flow: flow, batch: p.Core.Batch(l.Partition.Topic),
+		p: p, lease: l, flow: flow, batch: p.Core.Batch(l.Partition.Topic), size: commitSize,
 		signal: make(chan struct{}, 1), stop: make(chan struct{}), done: make(chan struct{}),
 	}
 	w.low = max(queueLow, w.batch.Size-1) // a paused partition never makes a batch wait
@@ -105,20 +111,49 @@ func (w *worker) open(records []engine.Record) []engine.Item {
 	return items
 }
 
-// settle settles fetched records together as far as they can be, and each alone if they fail together.
+// settle settles fetched records; what is due meanwhile gets its turn between transactions.
 func (w *worker) settle(ctx context.Context, items []engine.Item) error {
 	for len(items) > 0 && !w.stopping() {
+		n, err := w.advance(ctx, items)
+		if err != nil {
+			return err
+		}
+		items = items[n:]
+		if w.due.Swap(false) {
+			if err := w.retry(ctx); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// advance settles the first of some items together, or each alone if they fail together, and returns
+// how many it settled.
+func (w *worker) advance(ctx context.Context, items []engine.Item) (int, error) {
+	if w.batch.Size > 1 {
 		n := together(items)
 		err := w.process(ctx, items[:n]...)
 		if errors.Is(err, errAlone) {
 			err = w.each(ctx, items[:n])
 		}
-		if err != nil {
-			return err
-		}
-		items = items[n:]
+		return n, err
 	}
-	return nil
+	items = items[:min(len(items), w.size)]
+	var n int
+	err := w.patient(ctx, items[0].Input.Type, func() (err error) {
+		n, err = w.p.Advance(ctx, &w.lease, w.stop, items)
+		return err
+	})
+	if errors.Is(err, errAlone) {
+		return n, w.each(ctx, items[:n])
+	}
+	if n == len(items) {
+		w.size = min(2*w.size, commitSize)
+	} else {
+		w.size = max(2*n, lookAhead)
+	}
+	return n, err
 }
 
 func (w *worker) each(ctx context.Context, items []engine.Item) error {
@@ -146,16 +181,21 @@ func together(items []engine.Item) int {
 	return len(items)
 }
 
-// process settles items, waiting as long as the input's breaker is open. Once it is told to stop
-// meanwhile, they are left to the partition's next owner.
+// process settles items that go to the handler in one call.
 func (w *worker) process(ctx context.Context, items ...engine.Item) error {
+	return w.patient(ctx, items[0].Input.Type, func() error { return w.p.Process(ctx, &w.lease, items...) })
+}
+
+// patient settles something, waiting as long as the input's breaker is open. Once it is told to stop
+// meanwhile, that is left to the partition's next owner.
+func (w *worker) patient(ctx context.Context, input event.Ref, settle func() error) error {
 	for {
-		err := w.p.Process(ctx, &w.lease, items...)
+		err := settle()
 		w.position.Store(w.lease.Next)
 		if !errors.Is(err, errOpen) {
 			return err
 		}
-		w.p.Breakers[items[0].Input.Type].await(ctx, w.stop)
+		w.p.Breakers[input].await(ctx, w.stop)
 		switch {
 		case ctx.Err() != nil:
 			return ctx.Err()
@@ -242,7 +282,7 @@ func (w *worker) deliver(records []engine.Record) {
 	w.wake()
 }
 
-// next takes a batch of records from the queue, or what is there.
+// next takes records for one batch or transaction from the queue, or what is there.
 func (w *worker) next() []engine.Record {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -250,7 +290,11 @@ func (w *worker) next() []engine.Record {
 		w.queue = nil
 		return nil
 	}
-	n := min(max(w.batch.Size, 1), len(w.queue))
+	n := w.batch.Size
+	if n <= 1 {
+		n = w.size
+	}
+	n = min(n, len(w.queue))
 	records := slices.Clone(w.queue[:n])
 	clear(w.queue[:n]) // lets go of their payloads
 	w.queue = w.queue[n:]

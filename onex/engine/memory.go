@@ -83,9 +83,20 @@ func (m *Memory) Commit(_ context.Context, l Lease, commits ...Commit) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	seen := map[inboxKey]bool{}
+	versions := map[string]int64{} // of states that were written
 	for _, c := range commits {
 		if err := m.check(l, c); err != nil {
 			return err
+		}
+		if w := c.State; w != nil {
+			version, written := versions[w.Key]
+			if !written {
+				version = m.state[w.Key].Version
+			}
+			if version != w.Expect {
+				return ErrConflict
+			}
+			versions[w.Key] = version + 1
 		}
 		key := inboxKey{c.Item.Event.Type.String(), c.Item.IdempotencyKey}
 		if c.Inbox && seen[key] {
@@ -133,9 +144,6 @@ func (m *Memory) check(l Lease, c Commit) error {
 		return ErrConflict
 	}
 	if c.Inbox && m.inbox[inboxKey{c.Item.Event.Type.String(), c.Item.IdempotencyKey}] {
-		return ErrConflict
-	}
-	if c.State != nil && m.state[c.State.Key].Version != c.State.Expect {
 		return ErrConflict
 	}
 	return nil

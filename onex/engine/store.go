@@ -42,7 +42,8 @@ type Store interface {
 	View(ctx context.Context, items ...Item) ([]View, error)
 	// Commit writes all of some commits, of which there is at least one, under the lease; a timer needs
 	// none. For fetched records, which then follow one another, it moves the offset from l.Next past the
-	// last; the caller then advances its lease. A parked record or a timer is committed alone.
+	// last; the caller then advances its lease. Several of them may write one state, each expecting the
+	// version that the one before it wrote. A parked record or a timer is committed alone.
 	Commit(ctx context.Context, l Lease, commits ...Commit) error
 	// DueParked returns up to limit records of the partition whose time has come, oldest first.
 	DueParked(ctx context.Context, p Partition, now time.Time, limit int) ([]Parked, error)
