@@ -6,6 +6,7 @@ import (
 
 	"github.com/omninode-ai/omninode/contract"
 	"github.com/omninode-ai/omninode/onex/event"
+	"github.com/omninode-ai/omninode/onex/topic"
 )
 
 // DeadLetter is the class of the topics of dead letters.
@@ -32,7 +33,7 @@ type Topic struct {
 func Topics(f *contract.Fleet) []Topic {
 	var list []Topic
 	for _, flow := range Flows(f) {
-		t := topic(flow)
+		t := messages(flow)
 		for _, node := range flow.Consumers {
 			if node != Outside {
 				letters := deadLetters(t, node, flow.Message)
@@ -46,7 +47,7 @@ func Topics(f *contract.Fleet) []Topic {
 	return list
 }
 
-func topic(flow Flow) Topic {
+func messages(flow Flow) Topic {
 	m := flow.Message
 	t := Topic{
 		Name: m.Topic().String(), Class: Class(m), Message: m.Ref.String(), Owner: m.Ref.Node,
@@ -62,9 +63,32 @@ func topic(flow Flow) Topic {
 
 // deadLetters returns the topic where a consumer of t puts what it cannot handle.
 func deadLetters(t Topic, consumer string, m *contract.Message) Topic {
+	letters := topic.DeadLetters(consumer, m.Ref)
 	return Topic{
-		Name: event.DeadLetterTopic(consumer, m.Ref).String(), Class: DeadLetter, Message: t.Message, Owner: consumer,
+		Name: letters.Name, Class: DeadLetter, Message: t.Message, Owner: consumer,
 		Producers: []string{consumer}, Consumers: []string{}, Type: t.Type, Key: t.Key,
-		Partitions: contract.DefaultPartitions, DeadLetters: []string{},
+		Partitions: int(letters.Partitions), Retention: Duration(letters.Retention), DeadLetters: []string{},
 	}
+}
+
+// Wanted returns what the topics a node owns are to be like, and the names of those of others that it
+// uses. The node derives the same when it starts.
+func Wanted(c *contract.Contract) (owned []topic.Topic, foreign []string) {
+	n := topic.Node{Name: c.Node}
+	for _, m := range c.Inputs() {
+		n.Inputs = append(n.Inputs, declared(m))
+	}
+	for _, m := range c.Outputs() {
+		n.Outputs = append(n.Outputs, declared(m))
+	}
+	for _, m := range c.Messages {
+		if m.ReplacedBy != nil && m.Class == event.Event {
+			n.Replaced = append(n.Replaced, declared(m))
+		}
+	}
+	return topic.Of(n)
+}
+
+func declared(m *contract.Message) topic.Message {
+	return topic.Message{Class: m.Class, Ref: m.Ref, Partitions: int32(m.Partitions), Retention: m.Retention}
 }

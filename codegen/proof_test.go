@@ -51,6 +51,8 @@ func (m module) examples() {
 	m.generate("least", goldenContracts(m.t, "minimal"))
 	m.generate("upcast", goldenContracts(m.t, "upcast"))
 	m.generate("pairwise", pairwiseContracts(m.t))
+	m.topics("nodes", shopContracts(m.t))
+	m.topics("pairwise", pairwiseContracts(m.t))
 }
 
 // prove compiles, vets and tests everything. It links no program: that takes longer than all the rest.

@@ -51,8 +51,8 @@ func (c *Contract) credentials() []string {
 }
 
 // acls lists what the node does in Kafka, and nothing else: it reads its inputs as a group, writes
-// its outputs and the dead letters of its inputs, and creates the topics it owns. To read or to write
-// includes to describe.
+// its outputs and the dead letters of its inputs, and creates the topics it owns and compares them with
+// what it declares. To read or to write includes to describe.
 func (c *Contract) acls() []ACL {
 	l := &rights{principal: "User:" + c.Node, node: c.Node}
 	l.add("READ", "group:"+event.Group(c.Node))
@@ -64,6 +64,7 @@ func (c *Contract) acls() []ACL {
 		dead := event.DeadLetterTopic(c.Node, m.Ref).String()
 		l.add("WRITE", "topic:"+dead)
 		l.add("CREATE", "topic:"+dead)
+		l.add("DESCRIBE_CONFIGS", "topic:"+dead)
 	}
 	for _, m := range c.Outputs() {
 		l.topic("WRITE", m)
@@ -98,7 +99,5 @@ func (r *rights) topic(operation string, m *Message) {
 		return
 	}
 	r.add("CREATE", resource)
-	if m.Retention > 0 {
-		r.add("DESCRIBE_CONFIGS", resource)
-	}
+	r.add("DESCRIBE_CONFIGS", resource)
 }

@@ -74,6 +74,7 @@ func TestDeriveOperation(t *testing.T) {
 		{"User:reports", "READ", "topic:onex.evt.orders.placed.v1"},
 		{"User:reports", "WRITE", "topic:onex.dlq.reports.orders-placed.v1"},
 		{"User:reports", "CREATE", "topic:onex.dlq.reports.orders-placed.v1"},
+		{"User:reports", "DESCRIBE_CONFIGS", "topic:onex.dlq.reports.orders-placed.v1"},
 	}; !slices.Equal(d.ACLs, want) {
 		t.Errorf("rights in Kafka %+v, want %+v", d.ACLs, want)
 	}

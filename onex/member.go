@@ -266,7 +266,7 @@ func (m *member) deregister(ctx context.Context, epoch int64) {
 
 // awaitTopics creates the topics the node owns and waits for those of others.
 func (m *member) awaitTopics(ctx context.Context) error {
-	owned, foreign := topics(m.node)
+	owned, foreign := m.node.WantedTopics()
 	return m.until(ctx, partTopics, func(ctx context.Context) error {
 		if m.node.Kind == Compute {
 			if err := m.kafka.CheckExactlyOnce(ctx); err != nil {
@@ -279,7 +279,7 @@ func (m *member) awaitTopics(ctx context.Context) error {
 		}
 		for _, d := range differences {
 			m.log.WarnContext(ctx, "topic is not as the contract declares it, and is left so", "topic", d.Topic,
-				"property", d.Property, "has", d.Has, "declared", d.Declared, "remedy", d.Remedy)
+				"property", d.Property, "has", d.Has, "wants", d.Wants, "why", d.Why, "remedy", d.Remedy)
 		}
 		missing, err := m.kafka.Missing(ctx, foreign)
 		if err != nil {
@@ -309,42 +309,6 @@ func missingTopics(missing []string) error {
 		said = append(said, fmt.Sprintf("topic %s does not exist; its owner is node %s", name, owner))
 	}
 	return errors.New(strings.Join(said, ", "))
-}
-
-// topics returns the topics a node owns, which are its messages and its dead letters, and those of
-// others that it consumes or sends to.
-func topics(n Node) (owned []kafka.Topic, foreign []string) {
-	declared := map[event.Ref]Topic{}
-	for _, t := range n.Topics {
-		declared[t.Type] = t
-	}
-	seen := map[string]bool{}
-	add := func(t event.Topic, as Topic) {
-		name := t.String()
-		switch {
-		case seen[name]:
-		case t.Ref.Node == n.Name:
-			owned = append(owned, kafka.Topic{Name: name, Partitions: as.Partitions, Retention: as.Retention})
-		default:
-			foreign = append(foreign, name)
-		}
-		seen[name] = true
-	}
-	for _, in := range n.Inputs {
-		for _, t := range in.Types() {
-			add(event.Topic{Class: in.Class, Ref: t}, declared[t])
-			add(event.DeadLetterTopic(n.Name, t), Topic{})
-		}
-	}
-	for _, out := range n.Outputs {
-		add(event.Topic{Class: out.Class, Ref: out.Type}, declared[out.Type])
-	}
-	for _, t := range n.Topics {
-		if t.Class != "" { // replaced: whoever handles the newer version still reads it
-			add(event.Topic{Class: t.Class, Ref: t.Type}, t)
-		}
-	}
-	return owned, foreign
 }
 
 // processor settles the node's inputs.

@@ -13,7 +13,7 @@ import (
 )
 
 // TestOwnerDecidesAboutTopics: topics are created as their owner declares them, dead letters by
-// default; a topic that differs is told of and works on.
+// themselves; a topic that differs is told of and works on.
 func TestOwnerDecidesAboutTopics(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
@@ -28,7 +28,7 @@ func TestOwnerDecidesAboutTopics(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for topic, want := range map[string]int{asks: 5, answers: 3, dead: 3} {
+	for topic, want := range map[string]int{asks: 5, answers: 3, dead: 1} {
 		if got := len(topics[topic].Partitions); got != want {
 			t.Errorf("topic %s has %d partitions, want %d", topic, got, want)
 		}
@@ -42,7 +42,7 @@ func TestOwnerDecidesAboutTopics(t *testing.T) {
 
 	node.Topics = []onex.Topic{{Type: ask, Partitions: 7}}
 	f.start("a", node)
-	if want := "property=partitions has=5 declared=7"; !strings.Contains(f.logs.String(), want) {
+	if want := "property=partitions has=5 wants=7"; !strings.Contains(f.logs.String(), want) {
 		t.Errorf("the log does not say %q", want)
 	}
 	f.produce(root(event.Command, ask, "k", number{N: 1}))

@@ -1,80 +1,157 @@
 package kafka
 
 import (
-	"context"
 	"fmt"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
+
+	"github.com/omninode-ai/omninode/onex/topic"
 )
 
-// retentionConfig is the topic's setting that bounds the age of its records.
-const retentionConfig = "retention.ms"
+// The properties of topics that are compared. All but the partitions are settings of the topic, under
+// Kafka's own names.
+const (
+	partitionsProperty = "partitions"
+	retentionConfig    = "retention.ms"
+	cleanupConfig      = "cleanup.policy"
+	inSyncConfig       = "min.insync.replicas"
+	sizeConfig         = "max.message.bytes"
+)
 
-// Difference is one property of a topic that is not as its owner declares it.
+// maxRecordBytes is the least a topic has to take: more than the largest batch a client of ours sends,
+// and that is more than the largest envelope with the headers of a dead letter.
+const maxRecordBytes = 1 << 20
+
+// Difference is one property of a topic that is not as its contract wants it.
 type Difference struct {
 	Topic, Property string
-	Has, Declared   string
-	Remedy          string // for a person who has weighed what it means for the records that are there
+	Has, Wants      string
+	Safe            bool   // changing it loses nothing and moves nothing
+	Why             string // what changing it means for the records that are there
+	Remedy          string // for a person who has weighed that
 }
 
-// differences compares topics that exist with what is declared; what is not declared is not looked at.
-func (c *Client) differences(ctx context.Context, topics []Topic, found kadm.TopicDetails) ([]Difference, error) {
-	var list []Difference
-	var retained []Topic
-	for _, t := range topics {
-		if has := len(found[t.Name].Partitions); t.Partitions > 0 && has != int(t.Partitions) {
-			list = append(list, partitionsDiffer(t, has))
-		}
-		if t.Retention > 0 {
-			retained = append(retained, t)
-		}
-	}
-	if len(retained) == 0 {
-		return list, nil
-	}
-	configs, err := c.admin.DescribeTopicConfigs(ctx, names(retained)...)
-	if err != nil {
-		return nil, c.reach(err)
-	}
-	for _, t := range retained {
-		config, err := configs.On(t.Name, nil)
-		if err == nil {
-			err = config.Err
-		}
-		if err != nil {
-			return nil, fmt.Errorf("read the configuration of topic %s: %w", t.Name, err)
-		}
-		if has := value(config); has != millis(t.Retention) {
-			list = append(list, retentionDiffers(t, has))
-		}
-	}
-	return list, nil
+// actual is what a cluster's topic is like.
+type actual struct {
+	partitions, replication int
+	configs                 map[string]string
 }
 
-func partitionsDiffer(t Topic, has int) Difference {
-	remedy := "declare a new version of the message: a topic cannot lose partitions"
-	if has < int(t.Partitions) {
-		remedy = fmt.Sprintf("once its records are consumed, since keys move: kafka-topics.sh --alter --topic %s --partitions %d", t.Name, t.Partitions)
-	}
-	return Difference{Topic: t.Name, Property: "partitions", Has: strconv.Itoa(has), Declared: strconv.Itoa(int(t.Partitions)), Remedy: remedy}
-}
-
-func retentionDiffers(t Topic, has string) Difference {
-	return Difference{
-		Topic: t.Name, Property: retentionConfig, Has: has, Declared: millis(t.Retention),
-		Remedy: fmt.Sprintf("kafka-configs.sh --alter --topic %s --add-config %s=%s", t.Name, retentionConfig, millis(t.Retention)),
-	}
-}
-
-func value(config kadm.ResourceConfig) string {
+func actualOf(d kadm.TopicDetail, config kadm.ResourceConfig) actual {
+	a := actual{partitions: len(d.Partitions), replication: d.Partitions.NumReplicas(), configs: map[string]string{}}
 	for _, c := range config.Configs {
-		if c.Key == retentionConfig {
-			return c.MaybeValue()
-		}
+		a.configs[c.Key] = c.MaybeValue()
 	}
-	return ""
+	return a
 }
 
-func millis(d time.Duration) string { return strconv.FormatInt(d.Milliseconds(), 10) }
+// differences compares a topic of the cluster with what is wanted; a retention that is not declared is
+// not looked at.
+func differences(t topic.Topic, a actual) []Difference {
+	var list []Difference
+	add := func(d Difference) {
+		d.Topic = t.Name
+		if d.Remedy == "" {
+			d.Remedy = fmt.Sprintf("kafka-configs.sh --alter --entity-type topics --entity-name %s --add-config %s=%s", t.Name, d.Property, d.Wants)
+		}
+		list = append(list, d)
+	}
+	if a.partitions != int(t.Partitions) && (!t.Wider || a.partitions < int(t.Partitions)) {
+		add(partitionsDiffer(t, a.partitions))
+	}
+	if has := a.configs[cleanupConfig]; !samePolicy(has, cleanup(t)) {
+		add(cleanupDiffers(t, a, has))
+	}
+	if want, has := retained(t), a.configs[retentionConfig]; want != "" && has != want {
+		add(retentionDiffers(t, has))
+	}
+	if has, want := number(a.configs[inSyncConfig]), inSync(a.replication); has < want || has > a.replication {
+		why := fmt.Sprintf("of %d replicas, a write is acknowledged by %d: one broker can be lost without a record", a.replication, want)
+		if has > a.replication {
+			why = fmt.Sprintf("there are %d replicas: nothing can be written until then", a.replication)
+		}
+		add(Difference{Property: inSyncConfig, Has: strconv.Itoa(has), Wants: strconv.Itoa(want), Safe: true, Why: why})
+	}
+	if has := number(a.configs[sizeConfig]); has < maxRecordBytes {
+		add(Difference{
+			Property: sizeConfig, Has: strconv.Itoa(has), Wants: strconv.Itoa(maxRecordBytes), Safe: true,
+			Why: "records that a node may send are refused until then",
+		})
+	}
+	return list
+}
+
+func partitionsDiffer(t topic.Topic, has int) Difference {
+	d := Difference{
+		Property: partitionsProperty, Has: strconv.Itoa(has), Wants: strconv.Itoa(int(t.Partitions)),
+		Why:    "a topic cannot lose partitions",
+		Remedy: fmt.Sprintf("declare partitions: %d, or a new version of the message", has),
+	}
+	if has < int(t.Partitions) {
+		d.Why = "keys move to other partitions: the order of a key's records before and after is lost"
+		d.Remedy = fmt.Sprintf("once its records are consumed: kafka-topics.sh --alter --topic %s --partitions %d", t.Name, t.Partitions)
+	}
+	return d
+}
+
+// retentionDiffers: to keep records longer loses nothing.
+func retentionDiffers(t topic.Topic, has string) Difference {
+	d := Difference{Property: retentionConfig, Has: has, Wants: retained(t), Safe: true, Why: "records are kept for longer"}
+	if n := number(has); n < 0 || int64(n) > t.Retention.Milliseconds() {
+		d.Safe, d.Why = false, "records older than "+t.Retention.String()+" are deleted"
+	}
+	return d
+}
+
+// cleanupDiffers: to compact a topic of snapshots removes what they replace; to delete by age where
+// nothing was deleted so far removes what is old.
+func cleanupDiffers(t topic.Topic, a actual, has string) Difference {
+	d := Difference{Property: cleanupConfig, Has: has, Wants: cleanup(t), Safe: true, Why: "no record is lost to a later one of its key any more"}
+	switch kept := number(a.configs[retentionConfig]); {
+	case t.Compact:
+		d.Why = "the last record of a key is kept for ever, earlier ones are removed"
+	case kept >= 0 && !strings.Contains(has, "delete"):
+		d.Safe, d.Why = false, "records older than "+(time.Duration(kept)*time.Millisecond).String()+" are deleted"
+	}
+	return d
+}
+
+// inSync returns how many of a topic's replicas acknowledge a write: with three, one may be away.
+func inSync(replication int) int {
+	if replication >= 3 {
+		return 2
+	}
+	return 1
+}
+
+func cleanup(t topic.Topic) string {
+	if t.Compact {
+		return "compact"
+	}
+	return "delete"
+}
+
+// retained returns the value of retention.ms, "" if it is the cluster's.
+func retained(t topic.Topic) string {
+	if t.Compact || t.Retention <= 0 {
+		return ""
+	}
+	return strconv.FormatInt(t.Retention.Milliseconds(), 10)
+}
+
+func samePolicy(a, b string) bool {
+	x, y := strings.Split(a, ","), strings.Split(b, ",")
+	slices.Sort(x)
+	slices.Sort(y)
+	return slices.Equal(x, y)
+}
+
+// number reads a setting; 0 if it has no value.
+func number(text string) int {
+	n, _ := strconv.Atoi(text)
+	return n
+}

@@ -1,153 +1,147 @@
 package kafka
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"slices"
-	"time"
+	"strings"
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
-	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/omninode-ai/omninode/onex/topic"
 )
 
-// DefaultPartitions is how many partitions a topic is created with if its owner declares none.
-const DefaultPartitions = 3
-
-// Topic is a topic as its owner declares it.
-type Topic struct {
-	Name       string
-	Partitions int32         // 0: DefaultPartitions
-	Retention  time.Duration // how long records are kept; 0: the cluster's default
-}
-
-// shape is what topics created by one request have in common.
-type shape struct {
-	partitions int32
-	retention  time.Duration
+// Planned is a topic as it is to be and how the cluster's differs.
+type Planned struct {
+	Topic       topic.Topic
+	Exists      bool
+	Differences []Difference
+	Err         error // the cluster did not say how it is
 }
 
 // EnsureTopics creates those of topics that do not exist, with the cluster's default replication. It
-// returns how those that do exist differ from what is declared: nothing is changed about them,
-// because other partitions would move keys and a shorter retention would delete records.
-func (c *Client) EnsureTopics(ctx context.Context, topics []Topic) ([]Difference, error) {
-	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
-	defer cancel()
-	found, err := c.lookUp(ctx, names(topics))
+// returns how those that do exist differ from what is wanted: nothing is changed about them, because
+// other partitions would move keys and a shorter retention would delete records.
+func (c *Client) EnsureTopics(ctx context.Context, topics []topic.Topic) ([]Difference, error) {
+	plan, err := c.PlanTopics(ctx, topics)
 	if err != nil {
 		return nil, err
 	}
-	missing := map[shape][]string{}
-	var existing []Topic
-	for _, t := range topics {
-		if found.Has(t.Name) {
-			existing = append(existing, t)
-			continue
+	var missing []topic.Topic
+	var differences []Difference
+	for _, p := range plan {
+		switch {
+		case p.Err != nil:
+			return nil, p.Err
+		case !p.Exists:
+			missing = append(missing, p.Topic)
 		}
-		s := shape{cmp.Or(t.Partitions, DefaultPartitions), t.Retention}
-		missing[s] = append(missing[s], t.Name)
+		differences = append(differences, p.Differences...)
 	}
-	for s, names := range missing {
-		if err := c.create(ctx, s, names); err != nil {
+	for _, err := range c.CreateTopics(ctx, missing) {
+		if err != nil {
 			return nil, err
 		}
 	}
-	return c.differences(ctx, existing, found)
+	return differences, nil
 }
 
-func names(topics []Topic) []string {
-	list := make([]string, 0, len(topics))
+// PlanTopics compares topics with those of the cluster, in the order given, and changes nothing.
+func (c *Client) PlanTopics(ctx context.Context, topics []topic.Topic) ([]Planned, error) {
+	if len(topics) == 0 {
+		return nil, nil // the cluster would take no topics for all topics
+	}
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
+	found, err := c.admin.ListTopics(ctx, names(topics)...)
+	if err != nil {
+		return nil, c.reach(err)
+	}
+	plan := make([]Planned, 0, len(topics))
+	var existing []string
 	for _, t := range topics {
-		list = append(list, t.Name)
+		p := Planned{Topic: t}
+		switch err := found[t.Name].Err; {
+		case err == nil && found.Has(t.Name):
+			p.Exists = true
+			existing = append(existing, t.Name)
+		case err != nil && !errors.Is(err, kerr.UnknownTopicOrPartition):
+			p.Err = fmt.Errorf("look up topic %s: %w", t.Name, err)
+		}
+		plan = append(plan, p)
 	}
-	return list
+	return plan, c.compare(ctx, plan, found, existing)
 }
 
-func (c *Client) create(ctx context.Context, s shape, topics []string) error {
-	var configs map[string]*string
-	if s.retention > 0 {
-		configs = map[string]*string{retentionConfig: new(millis(s.retention))}
+// compare fills in the differences of those topics that exist.
+func (c *Client) compare(ctx context.Context, plan []Planned, found kadm.TopicDetails, existing []string) error {
+	if len(existing) == 0 {
+		return nil
 	}
-	created, err := c.admin.CreateTopics(ctx, s.partitions, -1, configs, topics...)
+	configs, err := c.admin.DescribeTopicConfigs(ctx, existing...)
 	if err != nil {
 		return c.reach(err)
 	}
-	for _, topic := range created.Sorted() {
-		if topic.Err != nil && !errors.Is(topic.Err, kerr.TopicAlreadyExists) {
-			return fmt.Errorf("create topic %s: %w", topic.Topic, topic.Err)
+	for i := range plan {
+		p := &plan[i]
+		if !p.Exists {
+			continue
 		}
+		config, err := configs.On(p.Topic.Name, nil)
+		if err == nil {
+			err = config.Err
+		}
+		if err != nil {
+			p.Err = fmt.Errorf("read the configuration of topic %s: %w", p.Topic.Name, err)
+			continue
+		}
+		p.Differences = differences(p.Topic, actualOf(found[p.Topic.Name], config))
 	}
 	return nil
 }
 
-// lookUp returns those of topics that exist.
-func (c *Client) lookUp(ctx context.Context, topics []string) (kadm.TopicDetails, error) {
-	if len(topics) == 0 {
-		return nil, nil // the cluster would take no topics for all topics
-	}
-	found, err := c.admin.ListTopics(ctx, topics...)
+// TopicsUnder returns the names of the cluster's topics that begin with a prefix, sorted.
+func (c *Client) TopicsUnder(ctx context.Context, prefix string) ([]string, error) {
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
+	found, err := c.admin.ListTopics(ctx)
 	if err != nil {
 		return nil, c.reach(err)
 	}
-	for name, topic := range found {
-		switch {
-		case errors.Is(topic.Err, kerr.UnknownTopicOrPartition):
-			delete(found, name)
-		case topic.Err != nil:
-			return nil, fmt.Errorf("look up topic %s: %w", name, topic.Err)
-		}
-	}
-	return found, nil
+	list := found.Names()
+	return slices.DeleteFunc(list, func(name string) bool { return !strings.HasPrefix(name, prefix) }), nil
 }
 
 // Missing returns those of topics that do not exist, sorted.
 func (c *Client) Missing(ctx context.Context, topics []string) ([]string, error) {
+	if len(topics) == 0 {
+		return nil, nil // the cluster would take no topics for all topics
+	}
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
-	found, err := c.lookUp(ctx, topics)
+	found, err := c.admin.ListTopics(ctx, topics...)
 	if err != nil {
-		return nil, err
+		return nil, c.reach(err)
 	}
 	var missing []string
-	for _, topic := range topics {
-		if !found.Has(topic) {
-			missing = append(missing, topic)
+	for _, name := range topics {
+		switch err := found[name].Err; {
+		case !found.Has(name), errors.Is(err, kerr.UnknownTopicOrPartition):
+			missing = append(missing, name)
+		case err != nil:
+			return nil, fmt.Errorf("look up topic %s: %w", name, err)
 		}
 	}
 	slices.Sort(missing)
 	return missing, nil
 }
 
-// exactlyOnceFeature is the cluster feature whose level 2 makes a transaction's epoch safe against
-// late requests of an earlier one.
-const exactlyOnceFeature = "transaction.version"
-
-// CheckExactlyOnce asks whether the cluster has finalized what exactly-once delivery relies on.
-func (c *Client) CheckExactlyOnce(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
-	defer cancel()
-	res, err := kmsg.NewPtrApiVersionsRequest().RequestWith(ctx, c.kgo)
-	if err != nil {
-		return c.reach(err)
+func names(topics []topic.Topic) []string {
+	list := make([]string, 0, len(topics))
+	for _, t := range topics {
+		list = append(list, t.Name)
 	}
-	var level int16
-	for _, f := range res.FinalizedFeatures {
-		if f.Name == exactlyOnceFeature {
-			level = f.MaxVersionLevel
-		}
-	}
-	if level < 2 {
-		return &FeatureError{Level: level}
-	}
-	return nil
-}
-
-// FeatureError says that a cluster cannot keep the promise of exactly once.
-type FeatureError struct{ Level int16 }
-
-func (e *FeatureError) Error() string {
-	return fmt.Sprintf("cluster has finalized %s=%d, exactly-once delivery needs 2: run kafka-features.sh upgrade --feature %s=2",
-		exactlyOnceFeature, e.Level, exactlyOnceFeature)
+	return list
 }
