@@ -71,12 +71,17 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 	}
 	pc.MaxConns = cmp.Or(c.MaxConns, 6)
 	pc.MaxConnIdleTime = time.Minute
+	pc.AfterConnect = learn
 	cc := pc.ConnConfig
 	cc.ConnectTimeout = connectTimeout
 	cc.RuntimeParams["application_name"] = c.Group + "/" + c.Instance
 	cc.RuntimeParams["idle_in_transaction_session_timeout"] = millis(idleInTransaction)
 	cc.RuntimeParams["lock_timeout"] = millis(lockTimeout)
 	cc.RuntimeParams["statement_timeout"] = millis(statementTimeout)
+	// Everything here is looked up by a key or in the order of an index. A plan that was made for a small
+	// table must not read the whole of it when it has grown, and none is worth making anew each time.
+	cc.RuntimeParams["plan_cache_mode"] = "force_generic_plan"
+	cc.RuntimeParams["enable_seqscan"] = "off"
 	cc.RuntimeParams["tcp_keepalives_idle"] = keepaliveSeconds
 	cc.RuntimeParams["tcp_keepalives_interval"] = keepaliveSeconds
 	cc.RuntimeParams["tcp_keepalives_count"] = "3"

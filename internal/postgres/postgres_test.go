@@ -40,7 +40,7 @@ func TestMain(m *testing.M) {
 }
 
 // migrated returns a node name of the test's own and the URL of its role.
-func migrated(t *testing.T) (node, roleURL string) {
+func migrated(t testing.TB) (node, roleURL string) {
 	t.Helper()
 	node = "node-" + strings.ToLower(rand.Text()[:10])
 	_, err := provision.Migrate(t.Context(), provision.MigrateConfig{AdminURL: adminURL, Nodes: []string{node}, Direction: provision.Up})
@@ -56,7 +56,7 @@ func migrated(t *testing.T) (node, roleURL string) {
 	return node, u.String()
 }
 
-func admin(t *testing.T, sql string) {
+func admin(t testing.TB, sql string) {
 	t.Helper()
 	conn, err := pgx.Connect(t.Context(), adminURL)
 	if err != nil {
@@ -85,7 +85,7 @@ func TestStore(t *testing.T) {
 		s := open(t, roleURL)
 		return enginetest.Subject{Store: s, Outbox: func(ctx context.Context) (sent []engine.Outgoing, err error) {
 			err = s.Lead(ctx, func(ctx context.Context, q engine.Queue) error {
-				queued, err := q.Next(ctx, 0, 100)
+				queued, err := q.Next(ctx, 0, 1000)
 				for _, r := range queued {
 					sent = append(sent, r.Record)
 				}

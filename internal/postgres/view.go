@@ -11,27 +11,33 @@ import (
 	"github.com/omninode-ai/omninode/onex/event"
 )
 
-// View implements engine.Store. However many items there are, it takes one round trip.
+// View implements engine.Store. However many items there are, it is one statement. Each look-up is a
+// query of its own for each row, so that no plan reads a whole table.
 func (s *Store) View(ctx context.Context, items ...engine.Item) ([]engine.View, error) {
-	const query = `
-		SELECT EXISTS (SELECT FROM inbox WHERE input = $1 AND idempotency_key = $2),
-		       EXISTS (SELECT FROM parked WHERE topic = $3 AND key = $4),
-		       coalesce(s.version, 0), coalesce(s.machine_state, ''), s.data
-		FROM (VALUES (1)) one LEFT JOIN state s ON s.key = $5`
-	views := make([]engine.View, len(items))
-	var batch pgx.Batch
+	n := len(items)
+	inputs, handled, queues, states := make([]string, n), make([]string, n), make([]string, n), make([]*string, n)
 	for i, it := range items {
-		v := &views[i]
-		batch.Queue(query, it.Event.Type.String(), it.IdempotencyKey, it.Record.Topic, it.Record.Key, it.StateKey).QueryRow(func(row pgx.Row) error {
-			err := row.Scan(&v.Seen, &v.Behind, &v.State.Version, &v.State.Machine, &v.State.Data)
-			if len(v.State.Data) == 0 {
-				v.State.Data = nil
-			}
-			return err
-		})
+		inputs[i], handled[i], queues[i] = it.Event.Type.String(), it.IdempotencyKey, it.Record.Key
+		if it.StateKey != "" {
+			states[i] = &it.StateKey
+		}
 	}
-	if err := s.pool.SendBatch(ctx, &batch).Close(); err != nil {
-		return nil, fmt.Errorf("look up %d events from %s on: %w", len(items), items[0].Event.ID, err)
+	const query = `
+		SELECT (SELECT true FROM inbox WHERE input = v.input AND idempotency_key = v.handled) IS NOT NULL,
+		       (SELECT true FROM parked WHERE topic = $5 AND key = v.queue LIMIT 1) IS NOT NULL,
+		       coalesce(s.version, 0), coalesce(s.machine_state, ''), s.data
+		FROM unnest($1::text[], $2::text[], $3::text[], $4::text[]) WITH ORDINALITY AS v (input, handled, queue, state, at)
+		LEFT JOIN LATERAL (SELECT version, machine_state, data FROM state WHERE key = v.state OFFSET 0) s ON true
+		ORDER BY v.at`
+	views, err := collect(ctx, s.pool, func(row pgx.CollectableRow) (v engine.View, err error) {
+		err = row.Scan(&v.Seen, &v.Behind, &v.State.Version, &v.State.Machine, &v.State.Data)
+		if len(v.State.Data) == 0 {
+			v.State.Data = nil
+		}
+		return v, err
+	}, query, inputs, handled, queues, states, items[0].Record.Topic)
+	if err != nil {
+		return nil, fmt.Errorf("look up %d events from %s on: %w", n, items[0].Event.ID, err)
 	}
 	return views, nil
 }

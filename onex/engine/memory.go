@@ -82,7 +82,7 @@ func sameQueue(a, b Record) bool { return a.Topic == b.Topic && a.Key == b.Key }
 func (m *Memory) Commit(_ context.Context, l Lease, commits ...Commit) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	seen := map[inboxKey]bool{}
+	seen, settled := map[inboxKey]bool{}, map[int64]bool{}
 	versions := map[string]int64{} // of states that were written
 	for _, c := range commits {
 		if err := m.check(l, c); err != nil {
@@ -99,10 +99,13 @@ func (m *Memory) Commit(_ context.Context, l Lease, commits ...Commit) error {
 			versions[w.Key] = version + 1
 		}
 		key := inboxKey{c.Item.Event.Type.String(), c.Item.IdempotencyKey}
-		if c.Inbox && seen[key] {
+		if c.Inbox && seen[key] || c.Item.Parked != nil && settled[c.Item.Parked.ID] {
 			return ErrConflict
 		}
-		seen[key] = c.Inbox
+		seen[key] = seen[key] || c.Inbox
+		if c.Item.Parked != nil {
+			settled[c.Item.Parked.ID] = true
+		}
 	}
 	for _, c := range commits {
 		m.write(l, c)

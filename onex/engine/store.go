@@ -38,12 +38,16 @@ type Store interface {
 	Claim(ctx context.Context, p Partition) (Lease, error)
 	// Position returns a claimed partition's current epoch and next offset.
 	Position(ctx context.Context, p Partition) (Lease, error)
-	// View returns what is known about each of some items, which does not count for one another.
+	// View returns what is known about each of some items of one topic, which does not count for one another.
 	View(ctx context.Context, items ...Item) ([]View, error)
-	// Commit writes all of some commits, of which there is at least one, under the lease; a timer needs
-	// none. For fetched records, which then follow one another, it moves the offset from l.Next past the
-	// last; the caller then advances its lease. Several of them may write one state, each expecting the
-	// version that the one before it wrote. A parked record or a timer is committed alone.
+	// Commit writes all of some commits, of which there is at least one, under the lease, or nothing. They
+	// are of fetched records, of parked ones, of both, or of one timer, which needs no lease.
+	//
+	// Fetched records follow one another: the offset moves from l.Next past the last, and the caller then
+	// advances its lease. Commits that write the state of one key follow one another as well: each expects
+	// the version the one before it wrote, the first that of the store, and the last one's state stays. No
+	// two have the same idempotency key or settle the same parked record. Records for the outbox keep
+	// their order: that of the commits, and within each that of its own.
 	Commit(ctx context.Context, l Lease, commits ...Commit) error
 	// DueParked returns up to limit records of the partition whose time has come, oldest first.
 	DueParked(ctx context.Context, p Partition, now time.Time, limit int) ([]Parked, error)

@@ -2,7 +2,6 @@ package enginetest
 
 import (
 	"bytes"
-	"errors"
 	"time"
 
 	"github.com/omninode-ai/omninode/onex/engine"
@@ -99,45 +98,6 @@ func refusalIsTotal(b *bench) {
 		State: &engine.StateWrite{Key: "k", Expect: 7, Data: []byte(`{}`)},
 	}, engine.ErrConflict)
 	b.equal("view", b.view(it), engine.View{})
-	b.equal("outbox", b.sent(), []string{})
-	at, err := b.Store.Position(b.t.Context(), partition(0))
-	b.equal("error", err, nil)
-	b.equal("position", at, l)
-}
-
-// batch: what is committed together is there together, the offset past the last of it.
-func batch(b *bench) {
-	l := b.claim(0)
-	first, second, third := item(0, "k"), item(1, "x"), item(2, "k")
-	err := b.Store.Commit(b.t.Context(), l,
-		engine.Commit{Item: first, Inbox: true, Outbox: out("1")},
-		engine.Commit{Item: second, Park: &engine.Park{Reason: engine.Retry, Attempts: 1, Since: now(), Next: now()}},
-		engine.Commit{Item: third, Inbox: true, Outbox: out("2")})
-	b.equal("error", err, nil)
-	views, err := b.Store.View(b.t.Context(), first, second, third)
-	b.equal("error", err, nil)
-	b.equal("views", views, []engine.View{{Seen: true}, {Behind: true}, {Seen: true}})
-	b.equal("outbox", b.sent(), []string{"1", "2"})
-	at, err := b.Store.Position(b.t.Context(), partition(0))
-	b.equal("error", err, nil)
-	b.equal("next", at.Next, 3)
-}
-
-// refusedBatch: one commit that is refused takes the others with it, be it for one of the same batch.
-func refusedBatch(b *bench) {
-	l := b.claim(0)
-	known, fresh := item(0, "k"), item(1, "x")
-	twin := fresh
-	twin.Record.Offset = 2
-	b.commit(&l, engine.Commit{Item: known, Inbox: true})
-	for _, other := range []engine.Item{known, twin} {
-		err := b.Store.Commit(b.t.Context(), l,
-			engine.Commit{Item: fresh, Inbox: true, Outbox: out("1")}, engine.Commit{Item: other, Inbox: true, Outbox: out("2")})
-		if !errors.Is(err, engine.ErrConflict) {
-			b.t.Fatalf("commit: %v, want %v", err, engine.ErrConflict)
-		}
-	}
-	b.equal("seen", b.view(fresh).Seen, false)
 	b.equal("outbox", b.sent(), []string{})
 	at, err := b.Store.Position(b.t.Context(), partition(0))
 	b.equal("error", err, nil)
