@@ -118,6 +118,24 @@ func (p *Processor) again(ctx context.Context, try int, it engine.Item, err erro
 	return pause(ctx, try)
 }
 
+// patient settles something, waiting as long as the input's breaker is open. If it is told to stop
+// meanwhile, that is left for later.
+func (p *Processor) patient(ctx context.Context, stop <-chan struct{}, input event.Ref, settle func() error) error {
+	for {
+		err := settle()
+		if !errors.Is(err, errOpen) {
+			return err
+		}
+		p.Breakers[input].await(ctx, stop)
+		switch {
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case closed(stop):
+			return nil
+		}
+	}
+}
+
 // decide looks the items up, lets the core admit them, calls the handler once for those that are
 // admitted, and settles.
 func (p *Processor) decide(ctx context.Context, items ...engine.Item) ([]engine.Commit, error) {

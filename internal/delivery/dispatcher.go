@@ -195,7 +195,7 @@ func (d *Dispatcher) look(ctx, work context.Context) {
 	due, err := d.p.Store.DuePartitions(ctx, now)
 	for _, p := range due {
 		if w := d.worker(place{p.Topic, p.Number}); w != nil {
-			w.poke()
+			w.retrier.poke()
 		}
 	}
 	if err == nil && d.timers {

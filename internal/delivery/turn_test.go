@@ -216,3 +216,32 @@ func (r *rig) open(records []engine.Record) []engine.Item {
 	}
 	return items
 }
+
+// TestRetriesHoldUpNoOther: while attempts at some parked records take long, other keys are handled,
+// and other parked records as well.
+func TestRetriesHoldUpNoOther(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, engine.Input{Timeout: time.Hour, Retry: engine.RetryPolicy{Attempts: 3, First: time.Second}},
+			func(ctx context.Context, c engine.Call) engine.Outcome {
+				switch key := c.Event.PartitionKey; {
+				case c.Attempt == 1 && key != "healthy":
+					return engine.Outcome{Err: errors.New("not yet")}
+				case key == "slow":
+					time.Sleep(time.Minute)
+				}
+				return reply(ctx, c)
+			})
+		d := r.dispatch(t)
+		recs := records("slow", "slow", "once", "once", "healthy")
+		d.Deliver(partition().Topic, 0, recs[:4])
+		time.Sleep(10 * time.Second)
+		d.Deliver(partition().Topic, 0, recs[4:])
+		time.Sleep(time.Second)
+		synctest.Wait()
+		want(t, "answers while an attempt is slow", r.answers(), map[string]string{"once": "23", "healthy": "4"})
+		time.Sleep(3 * time.Minute)
+		synctest.Wait()
+		want(t, "answers", r.answers(), map[string]string{"slow": "01", "once": "23", "healthy": "4"})
+	})
+}

@@ -8,15 +8,14 @@ import (
 	"sync/atomic"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/omninode-ai/omninode/onex/engine"
 	"github.com/omninode-ai/omninode/onex/event"
 )
 
-// parkedBatch is how many parked records are read at once.
-const parkedBatch = 100
-
-// worker settles the records of one partition in order, and the parked ones among them. One
-// goroutine does both, so that a record never overtakes an earlier one of its key.
+// worker settles the records of one partition in the order of each key. Those that are parked are in
+// the hands of its retrier: a record whose key has one is parked behind it, so it overtakes nothing.
 type worker struct {
 	p     *Processor
 	lease engine.Lease
@@ -32,8 +31,9 @@ type worker struct {
 
 	position atomic.Int64 // lease.Next, for others to read
 
-	due    atomic.Bool   // parked records are due
-	signal chan struct{} // something is queued or due
+	retrier *retrier
+
+	signal chan struct{} // something is queued
 	stop   chan struct{} // finish the record in hand, then end
 	once   sync.Once
 	done   chan struct{}
@@ -55,13 +55,21 @@ func newWorker(p *Processor, l engine.Lease, flow func(full bool)) *worker {
 	}
 	w.low = max(queueLow, w.batch.Size-1) // a paused partition never makes a batch wait
 	w.position.Store(l.Next)
-	w.due.Store(true) // an earlier owner may have left some
+	w.retrier = newRetrier(p, l, w.stop)
 	return w
 }
 
 // run works until it is stopped, ctx ends or the lease is lost; only the last is an error.
 func (w *worker) run(ctx context.Context) error {
 	defer close(w.done)
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return w.retrier.run(ctx) })
+	group.Go(func() error { return w.consume(ctx) })
+	return group.Wait()
+}
+
+// consume settles what is fetched.
+func (w *worker) consume(ctx context.Context) error {
 	for {
 		select {
 		case <-w.stop:
@@ -83,11 +91,8 @@ func (w *worker) run(ctx context.Context) error {
 	}
 }
 
-// step settles what is due, else the next record; idle says that there was neither.
+// step settles the next records; idle says that there was none.
 func (w *worker) step(ctx context.Context) (idle bool, err error) {
-	if w.due.Swap(false) {
-		return false, w.retry(ctx)
-	}
 	w.gather(ctx)
 	if w.stopping() {
 		return true, nil
@@ -111,7 +116,7 @@ func (w *worker) open(records []engine.Record) []engine.Item {
 	return items
 }
 
-// settle settles fetched records; what is due meanwhile gets its turn between transactions.
+// settle settles fetched records.
 func (w *worker) settle(ctx context.Context, items []engine.Item) error {
 	for len(items) > 0 && !w.stopping() {
 		n, err := w.advance(ctx, items)
@@ -119,11 +124,6 @@ func (w *worker) settle(ctx context.Context, items []engine.Item) error {
 			return err
 		}
 		items = items[n:]
-		if w.due.Swap(false) {
-			if err := w.retry(ctx); err != nil {
-				return err
-			}
-		}
 	}
 	return nil
 }
@@ -186,23 +186,10 @@ func (w *worker) process(ctx context.Context, items ...engine.Item) error {
 	return w.patient(ctx, items[0].Input.Type, func() error { return w.p.Process(ctx, &w.lease, items...) })
 }
 
-// patient settles something, waiting as long as the input's breaker is open. Once it is told to stop
-// meanwhile, that is left to the partition's next owner.
+// patient settles something as soon as the input's breaker lets it.
 func (w *worker) patient(ctx context.Context, input event.Ref, settle func() error) error {
-	for {
-		err := settle()
-		w.position.Store(w.lease.Next)
-		if !errors.Is(err, errOpen) {
-			return err
-		}
-		w.p.Breakers[input].await(ctx, w.stop)
-		switch {
-		case ctx.Err() != nil:
-			return ctx.Err()
-		case w.stopping():
-			return nil
-		}
-	}
+	defer func() { w.position.Store(w.lease.Next) }()
+	return w.p.patient(ctx, w.stop, input, settle)
 }
 
 // gather waits until there is a whole batch, or as long as one may wait.
@@ -239,36 +226,7 @@ func (w *worker) wait(ctx context.Context) {
 	}
 }
 
-// retry settles the parked records that are due. Records behind one that was settled become due in
-// turn, so it looks again until nothing is.
-func (w *worker) retry(ctx context.Context) error {
-	due, err := w.p.Store.DueParked(ctx, w.lease.Partition, w.p.Now(), parkedBatch)
-	if err != nil {
-		w.p.Log.WarnContext(ctx, "store did not answer", "topic", w.lease.Partition.Topic, "err", err)
-		return pause(ctx, 0) // the next look at what is due comes from the dispatcher
-	}
-	for _, d := range due {
-		if w.stopping() {
-			return nil
-		}
-		if err := w.process(ctx, w.p.Core.Reopen(d)); err != nil {
-			return err
-		}
-	}
-	if len(due) > 0 {
-		w.poke()
-	}
-	return nil
-}
-
-func (w *worker) stopping() bool {
-	select {
-	case <-w.stop:
-		return true
-	default:
-		return false
-	}
-}
+func (w *worker) stopping() bool { return closed(w.stop) }
 
 // deliver queues records.
 func (w *worker) deliver(records []engine.Record) {
@@ -303,12 +261,6 @@ func (w *worker) next() []engine.Record {
 		w.flow(false)
 	}
 	return records
-}
-
-// poke says that parked records may be due.
-func (w *worker) poke() {
-	w.due.Store(true)
-	w.wake()
 }
 
 func (w *worker) wake() {

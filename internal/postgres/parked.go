@@ -90,6 +90,7 @@ func (t *transaction) park(fresh []engine.Commit) {
 	if len(fresh) == 0 {
 		return
 	}
+	t.waitBehind(fresh)
 	records := make(pgtype.FlatArray[message], 0, len(fresh))
 	keys, offsets := make([]string, 0, len(fresh)), make([]int64, 0, len(fresh))
 	for _, c := range fresh {
@@ -106,6 +107,28 @@ func (t *transaction) park(fresh []engine.Commit) {
 			WITH ORDINALITY AS o (at, key, reason, attempts, since, next, error) USING (ordinality)
 		ORDER BY ordinality`,
 		records, offsets, keys, c.reasons, c.attempts, c.since, c.next, c.errors, fresh[0].Item.Record.Partition)
+}
+
+// waitBehind holds the first parked record of each key that others are to be parked behind: whoever
+// settles it sees them, or else it is gone already and they would wait for nothing.
+func (t *transaction) waitBehind(fresh []engine.Commit) {
+	var keys []string
+	known := map[string]bool{} // keys that are listed, or have a record before in this transaction
+	for _, c := range fresh {
+		key := c.Item.Record.Key
+		if c.Park.Reason == engine.Behind && !known[key] {
+			keys = append(keys, key)
+		}
+		known[key] = true
+	}
+	if len(keys) == 0 {
+		return
+	}
+	slices.Sort(keys)
+	t.guarded(stateConflict, len(keys), `
+		SELECT FROM unnest($1::text[]) AS k (key), LATERAL (
+			SELECT FROM parked WHERE topic = $2 AND key = k.key ORDER BY id LIMIT 1 FOR KEY SHARE) first`,
+		keys, fresh[0].Item.Record.Topic)
 }
 
 // columns are those that parking sets.

@@ -84,6 +84,7 @@ func (m *Memory) Commit(_ context.Context, l Lease, commits ...Commit) error {
 	defer m.mu.Unlock()
 	seen, settled := map[inboxKey]bool{}, map[int64]bool{}
 	versions := map[string]int64{} // of states that were written
+	parked := m.parked[:len(m.parked):len(m.parked)]
 	for _, c := range commits {
 		if err := m.check(l, c); err != nil {
 			return err
@@ -97,6 +98,12 @@ func (m *Memory) Commit(_ context.Context, l Lease, commits ...Commit) error {
 				return ErrConflict
 			}
 			versions[w.Key] = version + 1
+		}
+		if c.Park != nil && c.Item.Parked == nil {
+			if c.Park.Reason == Behind && !slices.ContainsFunc(parked, func(p memoryParked) bool { return sameQueue(p.Record, c.Item.Record) }) {
+				return ErrConflict
+			}
+			parked = append(parked, memoryParked{Parked: Parked{Record: c.Item.Record}})
 		}
 		key := inboxKey{c.Item.Event.Type.String(), c.Item.IdempotencyKey}
 		if c.Inbox && seen[key] || c.Item.Parked != nil && settled[c.Item.Parked.ID] {

@@ -46,7 +46,9 @@ type Store interface {
 	// Fetched records follow one another: the offset moves from l.Next past the last, and the caller then
 	// advances its lease. Commits that write the state of one key follow one another as well: each expects
 	// the version the one before it wrote, the first that of the store, and the last one's state stays. No
-	// two have the same idempotency key or settle the same parked record. Records for the outbox keep
+	// two have the same idempotency key or settle the same parked record. A record is only parked Behind
+	// while another of its topic and key is parked: otherwise nothing would wake it, and the commit is
+	// refused with ErrConflict. Records for the outbox keep
 	// their order: that of the commits, and within each that of its own.
 	Commit(ctx context.Context, l Lease, commits ...Commit) error
 	// DueParked returns up to limit records of the partition whose time has come, oldest first.

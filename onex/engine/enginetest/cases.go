@@ -127,6 +127,22 @@ func parkedQueue(b *bench) {
 }
 
 // earlyWakes: a change of the key's state brings back what came too early, and no other key's.
+// behindNothing: a record that was seen to be behind another is not parked for good if that one was
+// settled meanwhile; behind one of the same transaction it may be.
+func behindNothing(b *bench) {
+	l := b.claim(0)
+	behind := engine.Commit{Item: item(0, "k"), Park: &engine.Park{Reason: engine.Behind, Since: now()}}
+	b.refuse(l, behind, engine.ErrConflict)
+	first := engine.Commit{Item: item(0, "k"), Park: &engine.Park{Reason: engine.Retry, Since: now(), Next: now()}}
+	behind.Item = item(1, "k")
+	if err := b.Store.Commit(b.t.Context(), l, first, behind); err != nil {
+		b.t.Fatal(err)
+	}
+	l.Next = 2
+	other := engine.Commit{Item: item(2, "x"), Park: &engine.Park{Reason: engine.Behind, Since: now()}}
+	b.refuse(l, other, engine.ErrConflict)
+}
+
 func earlyWakes(b *bench) {
 	l := b.claim(0)
 	later := now().Add(time.Minute)

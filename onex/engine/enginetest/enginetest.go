@@ -39,6 +39,7 @@ func Exercise(t *testing.T, open func(t *testing.T) Subject) {
 		"parked batch":        parkedBatch,
 		"timer chain":         timerChain,
 		"parked queue":        parkedQueue,
+		"behind nothing":      behindNothing,
 		"early wakes":         earlyWakes,
 		"halted stays":        haltedStays,
 		"parked settled once": parkedSettledOnce,
