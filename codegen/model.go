@@ -54,6 +54,7 @@ type input struct {
 	Decode            string
 	Emitter           string
 	Emissions         []emission
+	Commits           bool // its handler may take part in the transaction that commits it
 	Guards            []guard
 	Scaffold          []string // statements of the scaffolded handler
 	ScaffoldState     string   // expression of the scaffolded next state
@@ -180,6 +181,7 @@ func (m *modeler) input(msg *contract.Message, emits []*contract.Message) input 
 		Ref: m.ref(msg), Class: class(msg.Class), Emits: m.refList(emits),
 		Name: name, Doc: sentence(name+" handles "+msg.Ref.String(), msg.Description),
 		Type: goType, Decode: "decode" + goType, Emitter: name + "Emitter",
+		Commits: m.c.Kind == contract.Effect || m.c.Kind == contract.Reducer,
 		message: msg, emits: emits,
 	}
 	for _, e := range emits {

@@ -78,6 +78,9 @@ func (n *node) nodeOutline() outline {
 	} else {
 		for _, in := range n.Inputs {
 			o.Decls = append(o.Decls, in.Emitter)
+			if in.Commits {
+				o.Decls = append(o.Decls, in.Emitter+".Commit")
+			}
 			for _, e := range in.Emissions {
 				o.Decls = append(o.Decls, in.Emitter+"."+e.Name)
 			}

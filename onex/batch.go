@@ -24,13 +24,28 @@ type batchInput struct {
 // AddTo appends an emission that cause gave rise to. An invalid payload fails the call for good, as
 // does a cause that is not one of the batch.
 func AddTo[T any](e *BatchEmissions, cause Input[T], class event.Class, t event.Ref, key string, data Payload) {
-	if cause.place >= len(e.inputs) || e.inputs[cause.place].event != cause.Event.ID {
-		e.fail(engine.Permanent(fmt.Errorf("emission %s: event %q is no input of this batch", t, cause.Event.ID)))
-		return
+	if in := e.input(cause.place, cause.Event.ID, "emission "+t.String()); in != nil {
+		in.out.Add(class, t, key, data)
+		e.fail(in.out.err)
 	}
-	in := &e.inputs[cause.place]
-	in.out.Add(class, t, key, data)
-	e.fail(in.out.err)
+}
+
+// CommitWith is Emissions.Commit for one input of a batch. All of the batch is committed together, but if f
+// fails each of its inputs is handled alone.
+func CommitWith[T any](e *BatchEmissions, cause Input[T], f func(ctx context.Context, tx Tx) error) {
+	if in := e.input(cause.place, cause.Event.ID, "commit"); in != nil {
+		in.out.Commit(f)
+	}
+}
+
+// input returns the input of the batch that what is wanted belongs to; if there is none, the call fails
+// for good.
+func (e *BatchEmissions) input(place int, id, what string) *batchInput {
+	if place >= len(e.inputs) || e.inputs[place].event != id {
+		e.fail(engine.Permanent(fmt.Errorf("%s: event %q is no input of this batch", what, id)))
+		return nil
+	}
+	return &e.inputs[place]
 }
 
 func (e *BatchEmissions) fail(err error) {

@@ -33,6 +33,9 @@ func victim(kind onex.Kind, name string) onex.Node {
 	if strings.HasPrefix(name, batches) {
 		return batched(name)
 	}
+	if strings.HasPrefix(name, ledgers) {
+		return dying(kind, name)
+	}
 	switch kind {
 	case onex.Reducer:
 		return census(name)

@@ -9,7 +9,10 @@ package onex
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"time"
+
+	"github.com/jackc/pgx/v5"
 
 	"github.com/omninode-ai/omninode/onex/config"
 	"github.com/omninode-ai/omninode/onex/engine"
@@ -94,8 +97,9 @@ type Payload interface {
 // Emissions collects what a handler emits; generated emitters wrap it so that only declared events
 // can be added. It is not safe for concurrent use.
 type Emissions struct {
-	list []engine.Emission
-	err  error
+	list  []engine.Emission
+	joins []engine.Join
+	err   error
 }
 
 // Add appends an emission after validating its payload. An invalid payload fails the handler's call
@@ -111,6 +115,23 @@ func (e *Emissions) Add(class event.Class, t event.Ref, key string, data Payload
 		return
 	}
 	e.list = append(e.list, engine.Emission{Class: class, Type: t, Key: key, Data: raw})
+}
+
+// Tx is the transaction that commits an input, as functions given to Commit see it.
+type Tx = pgx.Tx
+
+// Commit runs f in the transaction that commits the input, for tables of the node's own: what it writes
+// there is stored if and only if the input counts as handled. f runs after the handler and may run again,
+// in a transaction of which nothing was kept before; its error is one of the handler. It may take 4
+// seconds, and cannot end the transaction itself. A compute node has no database: its call fails for good.
+func (e *Emissions) Commit(f func(ctx context.Context, tx Tx) error) {
+	e.joins = append(e.joins, func(ctx context.Context, tx engine.Tx) error {
+		own, ok := tx.(Tx)
+		if !ok {
+			return engine.Permanent(fmt.Errorf("the store has a %T and no Postgres transaction", tx))
+		}
+		return f(ctx, own)
+	})
 }
 
 func (e *Emissions) fail(err error) {
@@ -181,7 +202,7 @@ func outcome(out *Emissions, state Payload, err error) engine.Outcome {
 	if err != nil {
 		return engine.Outcome{Err: err}
 	}
-	o := engine.Outcome{Emissions: out.list}
+	o := engine.Outcome{Emissions: out.list, Joins: out.joins}
 	if state == nil {
 		return o
 	}

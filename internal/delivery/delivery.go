@@ -95,6 +95,8 @@ func (p *Processor) Advance(ctx context.Context, l *engine.Lease, stop <-chan st
 		case errors.Is(err, engine.ErrConflict) && n > 1:
 			p.Observer.Conflict()
 			return n, errAlone
+		case errors.Is(err, errAlone):
+			return n, err
 		}
 		if err := p.again(ctx, try, items[0], err); err != nil {
 			return 0, err
@@ -276,6 +278,13 @@ func (p *Processor) commit(ctx context.Context, l *engine.Lease, commits []engin
 	moves := last.Parked == nil && last.Timer == nil
 	for try := 0; ; try++ {
 		err := p.Store.Commit(ctx, *l, commits...)
+		if joined, ok := errors.AsType[*engine.JoinError](err); ok {
+			if len(commits) > 1 {
+				return errAlone
+			}
+			commits[0] = p.Core.Unjoined(commits[0], joined, p.Now())
+			continue
+		}
 		if moves && err != nil {
 			err = p.resolve(ctx, l, last, err)
 		}

@@ -3,6 +3,7 @@ package postgres
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -35,7 +36,14 @@ func (s *Store) Commit(ctx context.Context, l engine.Lease, commits ...engine.Co
 	t.timers(commits)
 	t.outbox(outgoing(commits))
 	t.notify()
-	err = s.pool.SendBatch(ctx, &t.Batch).Close()
+	if joined(commits) {
+		err = s.commitJoined(ctx, t, commits)
+	} else {
+		err = s.pool.SendBatch(ctx, &t.Batch).Close()
+	}
+	if failed, ok := errors.AsType[*engine.JoinError](err); ok {
+		return failed // whatever it wraps is not about the fence
+	}
 	switch sqlState(err) {
 	case stateFenced:
 		return engine.ErrFenced

@@ -40,6 +40,9 @@ func (e PlaceOrderV1Emitter) OrderPlacedV1(data Order) {
 	e.out.Add(event.Event, refOrderPlacedV1, data.OrderID, data)
 }
 
+// Commit runs f in the transaction that commits the input, for tables of the node's own.
+func (e PlaceOrderV1Emitter) Commit(f func(ctx context.Context, tx onex.Tx) error) { e.out.Commit(f) }
+
 // PaymentCardChargedV1Emitter emits what PaymentCardChargedV1 may emit.
 type PaymentCardChargedV1Emitter struct{ out *onex.Emissions }
 
@@ -48,8 +51,18 @@ func (e PaymentCardChargedV1Emitter) OrderReadyV1(data OrderRef) {
 	e.out.Add(event.Event, refOrderReadyV1, data.OrderID, data)
 }
 
+// Commit runs f in the transaction that commits the input, for tables of the node's own.
+func (e PaymentCardChargedV1Emitter) Commit(f func(ctx context.Context, tx onex.Tx) error) {
+	e.out.Commit(f)
+}
+
 // PaymentCardDeclinedV1Emitter emits what PaymentCardDeclinedV1 may emit.
 type PaymentCardDeclinedV1Emitter struct{ out *onex.Emissions }
+
+// Commit runs f in the transaction that commits the input, for tables of the node's own.
+func (e PaymentCardDeclinedV1Emitter) Commit(f func(ctx context.Context, tx onex.Tx) error) {
+	e.out.Commit(f)
+}
 
 // Requirements is what the handler needs from outside; wire builds it.
 type Requirements struct{}

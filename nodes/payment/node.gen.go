@@ -43,6 +43,9 @@ func (e ChargeCardV1Emitter) CardDeclinedV1(data Decline) {
 	e.out.Add(event.Event, refCardDeclinedV1, data.OrderID, data)
 }
 
+// Commit runs f in the transaction that commits the input, for tables of the node's own.
+func (e ChargeCardV1Emitter) Commit(f func(ctx context.Context, tx onex.Tx) error) { e.out.Commit(f) }
+
 // RefundCardV1Emitter emits what RefundCardV1 may emit.
 type RefundCardV1Emitter struct{ out *onex.Emissions }
 
@@ -50,6 +53,9 @@ type RefundCardV1Emitter struct{ out *onex.Emissions }
 func (e RefundCardV1Emitter) CardRefundedV1(data Receipt) {
 	e.out.Add(event.Event, refCardRefundedV1, data.OrderID, data)
 }
+
+// Commit runs f in the transaction that commits the input, for tables of the node's own.
+func (e RefundCardV1Emitter) Commit(f func(ctx context.Context, tx onex.Tx) error) { e.out.Commit(f) }
 
 // Requirements is what the handler needs from outside; wire builds it.
 type Requirements struct {

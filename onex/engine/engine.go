@@ -56,6 +56,7 @@ type Outcome struct {
 	State     []byte  // new JSON state of the key (reducer, orchestrator)
 	Timers    []Timer // all timers of the key from now on (orchestrator)
 	Choice    int     // ID of the choice that was taken (reducer); 0: the first, if it has no guard
+	Joins     []Join  // run in the transaction that commits the input (effect, reducer)
 	Err       error
 
 	// Rest holds an outcome for each of Call.Rest. If it does not, the batch failed as a whole with Err.

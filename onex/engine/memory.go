@@ -8,7 +8,8 @@ import (
 )
 
 // Memory is a Store that forgets everything with the process: for tests that drive the core without
-// a database. It behaves like the real one under every call.
+// a database. It behaves like the real one under every call, but has no transaction that a Join could
+// take part in: it calls none.
 type Memory struct {
 	mu     sync.Mutex
 	leases map[Partition]Lease

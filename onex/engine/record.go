@@ -109,6 +109,9 @@ type Commit struct {
 	Park   *Park
 	Timers *[]TimerWrite // all timers of the state's key from now on; one already set keeps its time
 	Again  time.Time     // when a failed timer fires again
+	Joins  []Join        // run in order after everything else was written, before it is committed
+
+	halt bool // what a failure of Joins does to the key
 }
 
 // StateWrite replaces the state of a key if its version is still Expect.

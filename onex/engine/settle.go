@@ -32,6 +32,9 @@ func (c *Core) Settle(it Item, v View, d Decision, out Outcome, now time.Time) C
 	if out.Err == nil {
 		out.Err = c.checkEmissions(to.Emits, out.Emissions)
 	}
+	if out.Err == nil && c.cfg.Pure && len(out.Joins) > 0 {
+		out.Err = Permanent(ErrPureJoin)
+	}
 	if out.Err != nil {
 		return c.fail(it, to.HaltKey, out.Err, now)
 	}
@@ -72,7 +75,7 @@ func (c *Core) checkEmissions(declared []event.Ref, emissions []Emission) error 
 }
 
 func (c *Core) succeed(it Item, v View, to Transition, out Outcome, now time.Time) Commit {
-	commit := Commit{Item: it, Result: Handled, Inbox: it.Timer == nil}
+	commit := Commit{Item: it, Result: Handled, Inbox: it.Timer == nil, Joins: out.Joins, halt: to.HaltKey}
 	if out.State != nil || c.machine != nil {
 		commit.State = &StateWrite{Key: it.StateKey, Expect: v.State.Version, Machine: to.To, Data: out.State}
 		commit.Timers = timers(it.Event, out.Timers, now)

@@ -49,7 +49,8 @@ type Store interface {
 	// two have the same idempotency key or settle the same parked record. A record is only parked Behind
 	// while another of its topic and key is parked: otherwise nothing would wake it, and the commit is
 	// refused with ErrConflict. Records for the outbox keep
-	// their order: that of the commits, and within each that of its own.
+	// their order: that of the commits, and within each that of its own. Joins run last, in that order; if
+	// one fails, so does everything with a *JoinError.
 	Commit(ctx context.Context, l Lease, commits ...Commit) error
 	// DueParked returns up to limit records of the partition whose time has come, oldest first.
 	DueParked(ctx context.Context, p Partition, now time.Time, limit int) ([]Parked, error)
