@@ -8,9 +8,14 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/omninode-ai/omninode/onex/onextest/embedded"
 )
@@ -50,7 +55,7 @@ func TestScripts(t *testing.T) {
 			}
 			return nil
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"fails": fails, "database": database},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"fails": fails, "database": database, "kafka": broker, "topic": makeTopic},
 	})
 }
 
@@ -76,4 +81,39 @@ func fails(ts *testscript.TestScript, neg bool, args []string) {
 	case exit.ExitCode() != want:
 		ts.Fatalf("exit code %d, want %d", exit.ExitCode(), want)
 	}
+}
+
+// broker starts a Kafka of three brokers for the script, keeps its address in ONEX_KAFKA_BROKERS, and
+// allows every operation that is not among the arguments.
+func broker(ts *testscript.TestScript, _ bool, refused []string) {
+	opts := []kfake.Opt{kfake.NumBrokers(3), kfake.EnableACLs()}
+	var acls []kfake.ACL
+	for _, r := range []kmsg.ACLResourceType{kmsg.ACLResourceTypeTopic, kmsg.ACLResourceTypeGroup, kmsg.ACLResourceTypeCluster} {
+		acls = append(acls, kfake.ACL{Resource: r, Name: "*", Pattern: kmsg.ACLResourcePatternTypeLiteral, Operation: kmsg.ACLOperationAll, Allow: true})
+		for _, name := range refused {
+			op, err := kmsg.ParseACLOperation(name)
+			ts.Check(err)
+			acls = append(acls, kfake.ACL{Resource: r, Name: "*", Pattern: kmsg.ACLResourcePatternTypeLiteral, Operation: op})
+		}
+	}
+	c, err := kfake.NewCluster(append(opts, kfake.User("PLAIN", "ANONYMOUS", "-", acls...))...)
+	ts.Check(err)
+	ts.Defer(c.Close)
+	ts.Setenv("ONEX_KAFKA_BROKERS", strings.Join(c.ListenAddrs(), ","))
+}
+
+// makeTopic creates a topic with three replicas: topic NAME PARTITIONS [SETTING=VALUE...].
+func makeTopic(ts *testscript.TestScript, _ bool, args []string) {
+	client, err := kgo.NewClient(kgo.SeedBrokers(strings.Split(ts.Getenv("ONEX_KAFKA_BROKERS"), ",")...))
+	ts.Check(err)
+	defer client.Close()
+	partitions, err := strconv.Atoi(args[1])
+	ts.Check(err)
+	settings := map[string]*string{}
+	for _, arg := range args[2:] {
+		name, value, _ := strings.Cut(arg, "=")
+		settings[name] = &value
+	}
+	_, err = kadm.NewClient(client).CreateTopic(context.Background(), int32(partitions), 3, settings, args[0])
+	ts.Check(err)
 }

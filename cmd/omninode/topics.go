@@ -16,7 +16,8 @@ func newTopicsCommand(a *app) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "topics",
 		Short: "list the topics of the fleet: who owns, sends and consumes them",
-		Long: "topics lists every topic that follows from the contracts, dead letters included. It asks no broker.\n" +
+		Long: "topics lists every topic that follows from the contracts, dead letters included. It asks no broker:\n" +
+			"plan and apply do.\n" +
 			"(outside) stands for whatever sends external commands and consumes external events.",
 		Example: "  omninode topics\n  omninode topics --json | jq '.[] | select(.owner == \"orders\")'",
 		Args:    cobra.NoArgs,
@@ -33,6 +34,7 @@ func newTopicsCommand(a *app) *cobra.Command {
 		},
 	}
 	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	c.AddCommand(newTopicsPlanCommand(a), newTopicsApplyCommand(a))
 	return c
 }
 

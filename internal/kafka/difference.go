@@ -7,10 +7,13 @@ import (
 	"strings"
 	"time"
 
-	"github.com/twmb/franz-go/pkg/kadm"
-
 	"github.com/omninode-ai/omninode/onex/topic"
 )
+
+// Properties are those of topics that are compared, by name.
+func Properties() []string {
+	return []string{partitionsProperty, retentionConfig, cleanupConfig, inSyncConfig, sizeConfig}
+}
 
 // The properties of topics that are compared. All but the partitions are settings of the topic, under
 // Kafka's own names.
@@ -31,22 +34,16 @@ type Difference struct {
 	Topic, Property string
 	Has, Wants      string
 	Safe            bool   // changing it loses nothing and moves nothing
+	Final           bool   // nothing can change it
 	Why             string // what changing it means for the records that are there
 	Remedy          string // for a person who has weighed that
 }
 
 // actual is what a cluster's topic is like.
 type actual struct {
-	partitions, replication int
-	configs                 map[string]string
-}
+	found
 
-func actualOf(d kadm.TopicDetail, config kadm.ResourceConfig) actual {
-	a := actual{partitions: len(d.Partitions), replication: d.Partitions.NumReplicas(), configs: map[string]string{}}
-	for _, c := range config.Configs {
-		a.configs[c.Key] = c.MaybeValue()
-	}
-	return a
+	configs map[string]string
 }
 
 // differences compares a topic of the cluster with what is wanted; a retention that is not declared is
@@ -63,11 +60,11 @@ func differences(t topic.Topic, a actual) []Difference {
 	if a.partitions != int(t.Partitions) && (!t.Wider || a.partitions < int(t.Partitions)) {
 		add(partitionsDiffer(t, a.partitions))
 	}
-	if has := a.configs[cleanupConfig]; !samePolicy(has, cleanup(t)) {
-		add(cleanupDiffers(t, a, has))
-	}
 	if want, has := retained(t), a.configs[retentionConfig]; want != "" && has != want {
 		add(retentionDiffers(t, has))
+	}
+	if has := a.configs[cleanupConfig]; !samePolicy(has, cleanup(t)) {
+		add(cleanupDiffers(t, a, has))
 	}
 	if has, want := number(a.configs[inSyncConfig]), inSync(a.replication); has < want || has > a.replication {
 		why := fmt.Sprintf("of %d replicas, a write is acknowledged by %d: one broker can be lost without a record", a.replication, want)
@@ -88,11 +85,11 @@ func differences(t topic.Topic, a actual) []Difference {
 func partitionsDiffer(t topic.Topic, has int) Difference {
 	d := Difference{
 		Property: partitionsProperty, Has: strconv.Itoa(has), Wants: strconv.Itoa(int(t.Partitions)),
-		Why:    "a topic cannot lose partitions",
+		Final: true, Why: "a topic cannot lose partitions",
 		Remedy: fmt.Sprintf("declare partitions: %d, or a new version of the message", has),
 	}
 	if has < int(t.Partitions) {
-		d.Why = "keys move to other partitions: the order of a key's records before and after is lost"
+		d.Final, d.Why = false, "keys move to other partitions: the order of a key's records before and after is lost"
 		d.Remedy = fmt.Sprintf("once its records are consumed: kafka-topics.sh --alter --topic %s --partitions %d", t.Name, t.Partitions)
 	}
 	return d

@@ -7,8 +7,8 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/omninode-ai/omninode/onex/topic"
 )
@@ -55,51 +55,111 @@ func (c *Client) PlanTopics(ctx context.Context, topics []topic.Topic) ([]Planne
 	}
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
-	found, err := c.admin.ListTopics(ctx, names(topics)...)
+	found, err := c.lookUp(ctx, names(topics))
 	if err != nil {
-		return nil, c.reach(err)
+		return nil, err
 	}
 	plan := make([]Planned, 0, len(topics))
 	var existing []string
 	for _, t := range topics {
 		p := Planned{Topic: t}
-		switch err := found[t.Name].Err; {
-		case err == nil && found.Has(t.Name):
+		switch f := found[t.Name]; {
+		case f.err != nil:
+			p.Err = fmt.Errorf("look up topic %s: %w", t.Name, f.err)
+		case f.exists:
 			p.Exists = true
 			existing = append(existing, t.Name)
-		case err != nil && !errors.Is(err, kerr.UnknownTopicOrPartition):
-			p.Err = fmt.Errorf("look up topic %s: %w", t.Name, err)
 		}
 		plan = append(plan, p)
 	}
 	return plan, c.compare(ctx, plan, found, existing)
 }
 
+// found is what a cluster says of a topic.
+type found struct {
+	exists                  bool
+	partitions, replication int
+	err                     error // it did not say whether the topic exists
+}
+
+// lookUp asks for topics, at least one.
+func (c *Client) lookUp(ctx context.Context, topics []string) (map[string]found, error) {
+	req := kmsg.NewPtrMetadataRequest()
+	for _, name := range topics {
+		t := kmsg.NewMetadataRequestTopic()
+		t.Topic = new(name)
+		req.Topics = append(req.Topics, t)
+	}
+	res, err := req.RequestWith(ctx, c.kgo)
+	if err != nil {
+		return nil, c.reach(err)
+	}
+	all := make(map[string]found, len(res.Topics))
+	for _, t := range res.Topics {
+		err := kerr.ErrorForCode(t.ErrorCode)
+		f := found{exists: err == nil, partitions: len(t.Partitions), err: err}
+		if errors.Is(err, kerr.UnknownTopicOrPartition) {
+			f.err = nil
+		}
+		if len(t.Partitions) > 0 {
+			f.replication = len(t.Partitions[0].Replicas)
+		}
+		if t.Topic != nil {
+			all[*t.Topic] = f
+		}
+	}
+	return all, nil
+}
+
 // compare fills in the differences of those topics that exist.
-func (c *Client) compare(ctx context.Context, plan []Planned, found kadm.TopicDetails, existing []string) error {
+func (c *Client) compare(ctx context.Context, plan []Planned, found map[string]found, existing []string) error {
 	if len(existing) == 0 {
 		return nil
 	}
-	configs, err := c.admin.DescribeTopicConfigs(ctx, existing...)
+	configs, refused, err := c.readConfigs(ctx, existing)
 	if err != nil {
-		return c.reach(err)
+		return err
 	}
 	for i := range plan {
 		p := &plan[i]
-		if !p.Exists {
-			continue
+		name := p.Topic.Name
+		switch {
+		case !p.Exists:
+		case refused[name] != nil:
+			p.Err = fmt.Errorf("read the configuration of topic %s: %w", name, refused[name])
+		default:
+			p.Differences = differences(p.Topic, actual{found[name], configs[name]})
 		}
-		config, err := configs.On(p.Topic.Name, nil)
-		if err == nil {
-			err = config.Err
-		}
-		if err != nil {
-			p.Err = fmt.Errorf("read the configuration of topic %s: %w", p.Topic.Name, err)
-			continue
-		}
-		p.Differences = differences(p.Topic, actualOf(found[p.Topic.Name], config))
 	}
 	return nil
+}
+
+// readConfigs returns the settings of topics that are compared, and why those of some were not told.
+func (c *Client) readConfigs(ctx context.Context, topics []string) (configs map[string]map[string]string, refused map[string]error, err error) {
+	req := kmsg.NewPtrDescribeConfigsRequest()
+	for _, name := range topics {
+		r := kmsg.NewDescribeConfigsRequestResource()
+		r.ResourceType, r.ResourceName = kmsg.ConfigResourceTypeTopic, name
+		r.ConfigNames = []string{retentionConfig, cleanupConfig, inSyncConfig, sizeConfig}
+		req.Resources = append(req.Resources, r)
+	}
+	res, err := req.RequestWith(ctx, c.kgo)
+	if err != nil {
+		return nil, nil, c.reach(err)
+	}
+	configs, refused = map[string]map[string]string{}, map[string]error{}
+	for _, r := range res.Resources {
+		if refused[r.ResourceName] = kerr.ErrorForCode(r.ErrorCode); r.ErrorCode != 0 {
+			continue
+		}
+		configs[r.ResourceName] = map[string]string{}
+		for _, config := range r.Configs {
+			if config.Value != nil {
+				configs[r.ResourceName][config.Name] = *config.Value
+			}
+		}
+	}
+	return configs, refused, nil
 }
 
 // TopicsUnder returns the names of the cluster's topics that begin with a prefix, sorted.
@@ -121,17 +181,17 @@ func (c *Client) Missing(ctx context.Context, topics []string) ([]string, error)
 	}
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
-	found, err := c.admin.ListTopics(ctx, topics...)
+	found, err := c.lookUp(ctx, topics)
 	if err != nil {
-		return nil, c.reach(err)
+		return nil, err
 	}
 	var missing []string
 	for _, name := range topics {
-		switch err := found[name].Err; {
-		case !found.Has(name), errors.Is(err, kerr.UnknownTopicOrPartition):
+		switch f := found[name]; {
+		case f.err != nil:
+			return nil, fmt.Errorf("look up topic %s: %w", name, f.err)
+		case !f.exists:
 			missing = append(missing, name)
-		case err != nil:
-			return nil, fmt.Errorf("look up topic %s: %w", name, err)
 		}
 	}
 	slices.Sort(missing)

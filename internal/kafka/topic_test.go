@@ -114,7 +114,7 @@ func TestTopicsThatDifferAreLeftAlone(t *testing.T) {
 		{wanted.Topic{Name: "a", Partitions: 4, Compact: true}, []string{"cleanup.policy delete compact true"}},
 		{
 			wanted.Topic{Name: "b", Partitions: 4, Retention: time.Hour},
-			[]string{"cleanup.policy compact delete true", "retention.ms -1 3600000 false", "min.insync.replicas 4 2 true"},
+			[]string{"retention.ms -1 3600000 false", "cleanup.policy compact delete true", "min.insync.replicas 4 2 true"},
 		},
 		{wanted.Topic{Name: "b", Partitions: 4, Compact: true}, []string{"min.insync.replicas 4 2 true"}},
 		{wanted.Topic{Name: "c", Partitions: 4}, []string{"min.insync.replicas 1 2 true", "max.message.bytes 1000 1048576 true"}},
