@@ -35,6 +35,7 @@ type member struct {
 	store    *postgres.Store
 
 	scheduler *delivery.Scheduler
+	drift     map[drift]kafka.Difference // of the node's topics; only one goroutine at a time looks
 }
 
 func newMember(p *process, n Node, core *engine.Core, wiring Wiring, database config.Secret) *member {
@@ -95,8 +96,9 @@ func (m *member) run(ctx, work context.Context) (err error) {
 	return err
 }
 
-// watch follows in the background what the contract asks for: checks and flags.
+// watch follows in the background what the contract asks for: topics, checks and flags.
 func (m *member) watch(ctx context.Context, background *sync.WaitGroup, flags uint64) {
+	background.Go(func() { m.watchDrift(ctx) })
 	for _, c := range m.checks {
 		background.Go(func() { m.watchCheck(ctx, c) })
 	}
@@ -277,10 +279,7 @@ func (m *member) awaitTopics(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		for _, d := range differences {
-			m.log.WarnContext(ctx, "topic is not as the contract declares it, and is left so", "topic", d.Topic,
-				"property", d.Property, "has", d.Has, "wants", d.Wants, "why", d.Why, "remedy", d.Remedy)
-		}
+		m.drifted(ctx, differences)
 		missing, err := m.kafka.Missing(ctx, foreign)
 		if err != nil {
 			return err

@@ -22,6 +22,7 @@ type metrics struct {
 	duplicates, parked, conflicts *prometheus.CounterVec
 	lag, outboxDepth, parkedDepth *prometheus.GaugeVec
 	checks, flags, breaker        *prometheus.GaugeVec
+	topicDrift                    *prometheus.GaugeVec
 	ticks, missed                 *prometheus.CounterVec
 	seconds                       *prometheus.HistogramVec
 }
@@ -51,6 +52,7 @@ func newMetrics() *metrics {
 	m.parkedDepth = gauge("parked_depth", "Records that are parked.")
 	m.checks = gauge("check_passes", "Whether a check of what the node needs passed last: 1 or 0.", "check")
 	m.flags = gauge("flag", "Whether a flag is on: 1 or 0.", "flag")
+	m.topicDrift = gauge("topic_drift", "Whether a property of a topic the node owns is not as its contract wants it: 1.", "topic", "property")
 	m.breaker = gauge("breaker_state", "Breaker of an input: 0 closed, 1 probing, 2 open.", "input")
 	m.seconds = prometheus.NewHistogramVec(prometheus.HistogramOpts{
 		Name: "onex_handler_seconds", Help: "Duration of a handler's calls.",
@@ -121,6 +123,14 @@ func (o observer) delivered(topic string, partition int32, lag int64) {
 func (o observer) depths(outbox, parked int64) {
 	o.outboxDepth.WithLabelValues(o.node).Set(float64(outbox))
 	o.parkedDepth.WithLabelValues(o.node).Set(float64(parked))
+}
+
+func (o observer) drift(topic, property string, differs bool) {
+	if differs {
+		o.topicDrift.WithLabelValues(o.node, topic, property).Set(1)
+	} else {
+		o.topicDrift.DeleteLabelValues(o.node, topic, property)
+	}
 }
 
 func (o observer) checked(check string, passes bool) {

@@ -2,6 +2,7 @@ package onex_test
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -41,12 +42,15 @@ func TestOwnerDecidesAboutTopics(t *testing.T) {
 	}
 
 	node.Topics = []onex.Topic{{Type: ask, Partitions: 7}}
-	f.start("a", node)
+	r := f.start("a", node)
 	if want := "property=partitions has=5 wants=7"; !strings.Contains(f.logs.String(), want) {
 		t.Errorf("the log does not say %q", want)
 	}
 	f.produce(root(event.Command, ask, "k", number{N: 1}))
 	f.collect(1, answers)
+	if want := fmt.Sprintf("onex_topic_drift{node=%q,property=\"partitions\",topic=%q} 1", name, asks); !strings.Contains(metricsOf(r), want) {
+		t.Errorf("the metrics do not say %s", want)
+	}
 }
 
 // TestOwnerCreatesTheTopicOfAReplacedEvent: nobody sends it any more, but whoever handles its newer
@@ -83,4 +87,9 @@ func (f *fixture) retention(topic string) string {
 	}
 	f.t.Fatalf("topic %s has no retention.ms", topic)
 	return ""
+}
+
+func metricsOf(r *running) string {
+	_, body := r.read("/metrics")
+	return body
 }
