@@ -11,8 +11,11 @@ import (
 )
 
 // duePoll is how often the store is asked for parked records and timers: the latest that one becomes
-// known which another process made due, or which comes after the next that this process knows of.
+// known which another process made due.
 const duePoll = time.Second
+
+// dueGap is the least time between two questions: what comes due within it is found by one.
+const dueGap = 5 * time.Millisecond
 
 const timerBatch = 100
 
@@ -182,7 +185,7 @@ func (d *Dispatcher) untilNext() time.Duration {
 	if d.next.IsZero() {
 		return duePoll
 	}
-	return min(max(d.next.Sub(d.p.Now()), 0), duePoll)
+	return min(max(d.next.Sub(d.p.Now()), dueGap), duePoll)
 }
 
 func (d *Dispatcher) look(ctx, work context.Context) {
@@ -192,8 +195,11 @@ func (d *Dispatcher) look(ctx, work context.Context) {
 		d.next = time.Time{}
 	}
 	d.mu.Unlock()
-	due, err := d.p.Store.DuePartitions(ctx, now)
-	for _, p := range due {
+	due, err := d.p.Store.Due(ctx, now)
+	if !due.Next.IsZero() {
+		d.lookAt(due.Next)
+	}
+	for _, p := range due.Partitions {
 		if w := d.worker(place{p.Topic, p.Number}); w != nil {
 			w.retrier.poke()
 		}
@@ -211,6 +217,9 @@ func (d *Dispatcher) fire(ctx, work context.Context, now time.Time) error {
 	due, err := d.p.Store.DueTimers(ctx, now, timerBatch)
 	if err != nil {
 		return err
+	}
+	if len(due) == timerBatch {
+		d.lookAt(now) // there may be more
 	}
 	for _, f := range due {
 		if ctx.Err() != nil {

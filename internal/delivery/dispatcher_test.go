@@ -178,3 +178,32 @@ func TestTimersFire(t *testing.T) {
 		<-watched
 	})
 }
+
+// TestEachRetryIsOnTime: not only the one that is due first.
+func TestEachRetryIsOnTime(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var mu sync.Mutex
+		late := map[string]time.Duration{}
+		start := time.Now()
+		r := newRig(t, engine.Input{Retry: engine.RetryPolicy{Attempts: 2}}, func(ctx context.Context, c engine.Call) engine.Outcome {
+			mu.Lock()
+			defer mu.Unlock()
+			after := time.Duration(len(c.Event.PartitionKey)) * 300 * time.Millisecond
+			if c.Attempt == 1 {
+				return engine.Outcome{Err: engine.RetryAfter(after, errors.New("not yet"))}
+			}
+			late[c.Event.PartitionKey] = time.Since(start) - after
+			return reply(ctx, c)
+		})
+		r.dispatch(t).Deliver(partition().Topic, 0, records("a", "bb", "cccc"))
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		want(t, "retried", len(late), 3)
+		for key, d := range late {
+			if d < 0 || d > 2*dueGap {
+				t.Errorf("key %s: the retry was %s late", key, d)
+			}
+		}
+	})
+}

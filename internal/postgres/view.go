@@ -60,15 +60,27 @@ func (s *Store) DueParked(ctx context.Context, p engine.Partition, now time.Time
 	return due, nil
 }
 
-// DuePartitions implements engine.Store.
-func (s *Store) DuePartitions(ctx context.Context, now time.Time) ([]engine.Partition, error) {
-	const query = `SELECT DISTINCT topic, partition FROM parked WHERE next_attempt_at <= $1`
-	due, err := collect(ctx, s.pool, func(row pgx.CollectableRow) (p engine.Partition, err error) {
-		err = row.Scan(&p.Topic, &p.Number)
-		return p, err
-	}, query, now)
-	if err != nil {
-		return nil, fmt.Errorf("look for parked records: %w", err)
+// Due implements engine.Store.
+func (s *Store) Due(ctx context.Context, now time.Time) (due engine.Due, err error) {
+	var batch pgx.Batch
+	batch.Queue(`SELECT DISTINCT topic, partition FROM parked WHERE next_attempt_at <= $1`, now).Query(func(rows pgx.Rows) (err error) {
+		due.Partitions, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (p engine.Partition, err error) {
+			err = row.Scan(&p.Topic, &p.Number)
+			return p, err
+		})
+		return err
+	})
+	const next = `SELECT least((SELECT min(next_attempt_at) FROM parked WHERE next_attempt_at > $1), (SELECT min(due_at) FROM timer WHERE due_at > $1))`
+	batch.Queue(next, now).QueryRow(func(row pgx.Row) error {
+		var at *time.Time
+		if err := row.Scan(&at); err != nil || at == nil {
+			return err
+		}
+		due.Next = *at
+		return nil
+	})
+	if err := s.pool.SendBatch(ctx, &batch).Close(); err != nil {
+		return due, fmt.Errorf("look for what is due: %w", err)
 	}
 	return due, nil
 }

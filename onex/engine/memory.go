@@ -231,16 +231,24 @@ func (m *Memory) DueParked(_ context.Context, p Partition, now time.Time, limit 
 	return due, nil
 }
 
-// DuePartitions implements Store.
-func (m *Memory) DuePartitions(_ context.Context, now time.Time) ([]Partition, error) {
+// Due implements Store.
+func (m *Memory) Due(_ context.Context, now time.Time) (due Due, err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	var due []Partition
-	for _, q := range m.parked {
-		p := Partition{Topic: q.Record.Topic, Number: q.Record.Partition}
-		if !q.next.IsZero() && !q.next.After(now) && !slices.Contains(due, p) {
-			due = append(due, p)
+	later := func(at time.Time) {
+		if at.After(now) && (due.Next.IsZero() || at.Before(due.Next)) {
+			due.Next = at
 		}
+	}
+	for _, q := range m.parked {
+		later(q.next)
+		p := Partition{Topic: q.Record.Topic, Number: q.Record.Partition}
+		if !q.next.IsZero() && !q.next.After(now) && !slices.Contains(due.Partitions, p) {
+			due.Partitions = append(due.Partitions, p)
+		}
+	}
+	for _, t := range m.timers {
+		later(t.due)
 	}
 	return due, nil
 }

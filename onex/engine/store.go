@@ -54,11 +54,16 @@ type Store interface {
 	Commit(ctx context.Context, l Lease, commits ...Commit) error
 	// DueParked returns up to limit records of the partition whose time has come, oldest first.
 	DueParked(ctx context.Context, p Partition, now time.Time, limit int) ([]Parked, error)
-	// DuePartitions returns the partitions that have parked records whose time has come; topic ids
-	// are not set.
-	DuePartitions(ctx context.Context, now time.Time) ([]Partition, error)
+	// Due returns where parked records wait whose time has come, and when that of others comes.
+	Due(ctx context.Context, now time.Time) (Due, error)
 	// DueTimers returns up to limit timers whose time has come, oldest first.
 	DueTimers(ctx context.Context, now time.Time, limit int) ([]Fired, error)
+}
+
+// Due is what Store.Due knows.
+type Due struct {
+	Partitions []Partition // with parked records that are due; topic ids are not set
+	Next       time.Time   // when the next parked record or timer after these is due; zero: none is
 }
 
 // Outbox hands committed records on to a broker, by one process of the node at a time.

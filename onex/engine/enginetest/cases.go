@@ -127,6 +127,27 @@ func parkedQueue(b *bench) {
 }
 
 // earlyWakes: a change of the key's state brings back what came too early, and no other key's.
+// whenNext: the next moment that something comes due is known, whether it is a record or a timer.
+func whenNext(b *bench) {
+	next := func() time.Time {
+		b.t.Helper()
+		due, err := b.Store.Due(b.t.Context(), now())
+		if err != nil {
+			b.t.Fatal(err)
+		}
+		return due.Next.UTC()
+	}
+	b.equal("nothing", next(), time.Time{})
+	l := b.claim(0)
+	at := now().Add(time.Minute)
+	b.commit(&l, engine.Commit{Item: item(0, "k"), Park: &engine.Park{Reason: engine.Retry, Since: now(), Next: now()}})
+	b.equal("due already", next(), time.Time{})
+	b.commit(&l, engine.Commit{Item: item(1, "x"), Park: &engine.Park{Reason: engine.Retry, Since: now(), Next: at.Add(time.Second)}})
+	b.equal("a record", next(), at.Add(time.Second))
+	b.commit(&l, setTimers(2, 0, at, "t"))
+	b.equal("a timer", next(), at)
+}
+
 // behindNothing: a record that was seen to be behind another is not parked for good if that one was
 // settled meanwhile; behind one of the same transaction it may be.
 func behindNothing(b *bench) {

@@ -40,6 +40,7 @@ func Exercise(t *testing.T, open func(t *testing.T) Subject) {
 		"timer chain":         timerChain,
 		"parked queue":        parkedQueue,
 		"behind nothing":      behindNothing,
+		"when next":           whenNext,
 		"early wakes":         earlyWakes,
 		"halted stays":        haltedStays,
 		"parked settled once": parkedSettledOnce,
@@ -122,12 +123,12 @@ func (b *bench) due(at time.Time) []engine.Parked {
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	partitions, err := b.Store.DuePartitions(b.t.Context(), at)
+	known, err := b.Store.Due(b.t.Context(), at)
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	if (len(due) > 0) != (len(partitions) > 0) {
-		b.t.Fatalf("%d records are due in %d partitions", len(due), len(partitions))
+	if (len(due) > 0) != (len(known.Partitions) > 0) {
+		b.t.Fatalf("%d records are due in %d partitions", len(due), len(known.Partitions))
 	}
 	return due
 }
