@@ -14,7 +14,7 @@ import (
 // machine prints what the figures were measured on.
 func (b *bench) machine() {
 	fmt.Fprintf(b.out, "%s, %d cores, %s of memory, load %s, %s %s/%s\n", time.Now().Format(time.DateOnly),
-		runtime.NumCPU(), memory(), load(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
+		runtime.NumCPU(), memory(), loadAverage(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
 }
 
 func memory() string {
@@ -25,7 +25,7 @@ func memory() string {
 	return fmt.Sprintf("%d GiB", (kib+(1<<19))>>20)
 }
 
-func load() string {
+func loadAverage() string {
 	raw, err := os.ReadFile("/proc/loadavg")
 	if err != nil {
 		return "unknown"

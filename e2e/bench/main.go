@@ -24,6 +24,9 @@ type bench struct {
 	out  io.Writer
 	root string // of the repository
 	temp string // removed at the end
+
+	rounds   int    // of a speed case
+	profiles string // folder for CPU profiles of what is measured; "" keeps none
 }
 
 // measure is one case.
@@ -43,6 +46,8 @@ func measures() []measure {
 		{"e2e", "omninode e2e --on embedded, warm", (*bench).e2e},
 		{"dagger", "a trivial dagger call, warm; needs the engine of make pipeline", (*bench).dagger},
 		{"airgap", "ci/airgap up when everything is there", (*bench).airgap},
+		{"P1", "a node's throughput beside a bare Kafka loop, watermill-kafka and goka; needs Docker", (*bench).throughput},
+		{"P2", "what exactly once costs: a compute node beside a bare GroupTransactSession; needs Docker", (*bench).transactions},
 		{"pipeline", "make pipeline, warm, without a change", (*bench).pipeline},
 	}
 }
@@ -59,6 +64,8 @@ func main() {
 func run(ctx context.Context, args []string, out io.Writer) error {
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	wanted := flags.String("case", "", "cases to run, comma-separated (default all); list prints them")
+	rounds := flags.Int("rounds", 7, "rounds of the cases that alternate (P1, P2, …)")
+	profiles := flags.String("profiles", "", "folder for CPU profiles of the processes that those cases measure")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
@@ -81,7 +88,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 		return fmt.Errorf("make a folder to build in: %w", err)
 	}
 	defer func() { _ = os.RemoveAll(temp) }()
-	b := &bench{out: out, root: root, temp: temp}
+	b := &bench{out: out, root: root, temp: temp, rounds: max(*rounds, 1), profiles: *profiles}
 	b.machine()
 	for _, m := range chosen {
 		fmt.Fprintf(out, "\n%s: %s\n", m.name, m.doc)
