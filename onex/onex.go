@@ -114,7 +114,7 @@ func (e *Emissions) Add(class event.Class, t event.Ref, key string, data Payload
 		e.fail(&InvalidOutputError{Type: t, Err: err})
 		return
 	}
-	e.list = append(e.list, engine.Emission{Class: class, Type: t, Key: key, Data: raw})
+	e.list = append(e.list, engine.Emission{Class: class, Type: t, Key: key, Data: raw, Encoded: true})
 }
 
 // Tx is the transaction that commits an input, as functions given to Commit see it.

@@ -195,31 +195,3 @@ func TestRelayOnStandbyEndsWhenTold(t *testing.T) {
 		<-done
 	})
 }
-
-func TestTransform(t *testing.T) {
-	t.Parallel()
-	r := newRig(t, engine.Input{}, func(ctx context.Context, c engine.Call) engine.Outcome {
-		if string(c.Event.Data) == "1" {
-			return engine.Outcome{Err: errors.New("no")}
-		}
-		return reply(ctx, c)
-	})
-	r.Store = nil
-	out, done, err := r.Transform(t.Context(), records("a", "b", "c"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	var topics []string
-	for _, o := range out {
-		topics = append(topics, o.Topic)
-	}
-	want(t, "topics", topics, []string{"onex.evt.shop.answer.v1", "onex.dlq.shop.ask.v1", "onex.evt.shop.answer.v1"})
-	want(t, "settled before the commit", len(r.seen.results), 0)
-	done()
-	want(t, "settled", r.seen.results, map[engine.Result]int{engine.Handled: 2, engine.DeadLettered: 1})
-	ctx, stop := context.WithCancel(t.Context())
-	stop()
-	if _, _, err := r.Transform(ctx, records("a")); !errors.Is(err, context.Canceled) {
-		t.Errorf("stopped: %v", err)
-	}
-}

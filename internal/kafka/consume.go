@@ -163,10 +163,7 @@ func (s *session) poll(ctx context.Context) error {
 			if len(f.Records) == 0 {
 				return
 			}
-			records := make([]engine.Record, 0, len(f.Records))
-			for _, r := range f.Records {
-				records = append(records, incoming(r))
-			}
+			records := incoming(f.Records)
 			lag := f.HighWatermark - records[len(records)-1].Offset - 1
 			s.partitions.Deliver(f.Topic, f.Partition, records, lag)
 		})

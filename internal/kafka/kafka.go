@@ -19,7 +19,6 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/omninode-ai/omninode/onex/engine"
-	"github.com/omninode-ai/omninode/onex/event"
 )
 
 // Config names a cluster. Brokers is required.
@@ -109,17 +108,6 @@ func outgoing(r engine.Outgoing) *kgo.Record {
 		headers = append(headers, kgo.RecordHeader{Key: h.Key, Value: h.Value})
 	}
 	return &kgo.Record{Topic: r.Topic, Key: []byte(r.Key), Headers: headers, Value: r.Value}
-}
-
-func incoming(r *kgo.Record) engine.Record {
-	headers := make([]event.Header, 0, len(r.Headers))
-	for _, h := range r.Headers {
-		headers = append(headers, event.Header{Key: h.Key, Value: h.Value})
-	}
-	return engine.Record{
-		Topic: r.Topic, Partition: r.Partition, Offset: r.Offset,
-		Key: string(r.Key), Headers: headers, Value: r.Value,
-	}
 }
 
 // logger gives the client's warnings and errors to slog.

@@ -311,37 +311,3 @@ func TestReplacedMemberEnds(t *testing.T) {
 	}
 	successor.await(t, 1)
 }
-
-// TestTransact: a batch whose transform fails, or whose records are refused, is not consumed; one
-// that succeeds is consumed once.
-func TestTransact(t *testing.T) {
-	t.Parallel()
-	cl := open(t, cluster(t, kfake.SeedTopics(1, topic, "answers")))
-	if err := errors.Join(cl.Produce(t.Context(), []engine.Outgoing{out(topic, "k", "0")})...); err != nil {
-		t.Fatal(err)
-	}
-	member := kafka.Membership{Group: "onex.shop", Instance: "a", Topics: []string{topic}}
-	broken := errors.New("broken")
-	err := cl.Transact(t.Context(), t.Context(), member, func(context.Context, []engine.Record) ([]engine.Outgoing, func(), error) {
-		return []engine.Outgoing{out("answers", "k", "never")}, nil, broken
-	})
-	if !errors.Is(err, broken) {
-		t.Fatalf("broken transform: %v", err)
-	}
-	ctx, cancel := context.WithCancel(t.Context())
-	defer cancel()
-	tries, committed := 0, 0
-	err = cl.Transact(ctx, t.Context(), member, func(_ context.Context, records []engine.Record) ([]engine.Outgoing, func(), error) {
-		to := "answers"
-		if tries++; tries == 1 {
-			to = "nowhere"
-		}
-		return []engine.Outgoing{out("answers", "k", "a"), out(to, "k", string(records[0].Value))}, func() {
-			committed++
-			cancel()
-		}, nil
-	})
-	if err != nil || tries != 2 || committed != 1 {
-		t.Errorf("%d tries, %d committed: %v", tries, committed, err)
-	}
-}

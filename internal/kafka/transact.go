@@ -2,6 +2,7 @@ package kafka
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -10,22 +11,29 @@ import (
 	"github.com/omninode-ai/omninode/onex/engine"
 )
 
+// Transform turns inputs into what each causes. done is called once all of it is committed.
+type Transform func(ctx context.Context, inputs []engine.PureInput) (out [][]engine.Outgoing, done func(), err error)
+
 const (
 	transactionTimeout = 10 * time.Second // below the session's, so that a transaction never outlives a member
-	transactionRecords = 200
-	refusedPause       = time.Second // before a batch that was refused comes again
+	transactionRecords = 10_000           // inputs of one transaction, but for the last chunk
+	transactionBytes   = 16 << 20         // of inputs and outputs of one transaction, but for the last chunk
+	transactionTime    = 100 * time.Millisecond
+	queuedWait         = 5 * time.Millisecond // for records that the cluster has, before the transaction ends
+	linger             = 5 * time.Millisecond // fills batches; the end of a transaction does not wait for it
+	bufferedBytes      = 32 << 20             // of what is produced and not yet acknowledged
+	refusedPause       = time.Second          // before what was refused comes again
 )
 
-// Transform turns records into what they cause. done is called once both are committed.
-type Transform func(ctx context.Context, records []engine.Record) (out []engine.Outgoing, done func(), err error)
-
-// Transact consumes and produces exactly once: what f returns for a batch and the batch's offsets
-// are committed in one transaction. It returns when ctx ends, which is no error, or when the session
-// fails; a batch in hand is finished under work.
+// Transact consumes and produces exactly once: what f returns for inputs and the inputs' offsets are
+// committed in one transaction. A transaction takes up what is queued and ends when nothing is, or
+// after 100 ms. Transact returns when ctx ends, which is no error, or when the session fails; a
+// transaction in hand is finished under work.
 func (c *Client) Transact(ctx, work context.Context, m Membership, f Transform) (err error) {
 	opts := append(c.options(), m.options()...)
 	opts = append(opts, kgo.TransactionalID(m.Group+"."+m.Instance), kgo.TransactionTimeout(transactionTimeout),
-		kgo.RecordDeliveryTimeout(transactionTimeout), kgo.UnknownTopicRetries(3), kgo.ProducerLinger(0))
+		kgo.RecordDeliveryTimeout(transactionTimeout), kgo.UnknownTopicRetries(3), kgo.ProducerLinger(linger),
+		kgo.MaxBufferedBytes(bufferedBytes))
 	s, err := kgo.NewGroupTransactSession(opts...)
 	if err != nil {
 		return fmt.Errorf("configure kafka transactions: %w", err)
@@ -34,8 +42,9 @@ func (c *Client) Transact(ctx, work context.Context, m Membership, f Transform) 
 		s.Close()
 		c.leave(ctx, m, err)
 	}()
+	t := &transactor{client: c, session: s, transform: f, refused: map[place]refusal{}}
 	for {
-		fetches := s.PollRecords(ctx, transactionRecords)
+		fetches := s.PollRecords(ctx, pollRecords)
 		if ctx.Err() != nil {
 			return nil
 		}
@@ -45,47 +54,46 @@ func (c *Client) Transact(ctx, work context.Context, m Membership, f Transform) 
 		if fetches.NumRecords() == 0 {
 			continue
 		}
-		if err := c.transaction(ctx, work, s, fetches, f); err != nil {
+		if err := t.settle(ctx, work, fetches); err != nil {
 			return err
 		}
 	}
 }
 
-// transaction settles one batch. A batch that is aborted because the group rebalanced, or because
-// the cluster did not take a record, is fetched again by whoever has its partitions then.
-func (c *Client) transaction(ctx, work context.Context, s *kgo.GroupTransactSession, fetches kgo.Fetches, f Transform) error {
-	records := make([]engine.Record, 0, fetches.NumRecords())
-	fetches.EachRecord(func(r *kgo.Record) { records = append(records, incoming(r)) })
-	if err := s.Begin(); err != nil {
+// transactor turns what a session fetches into transactions.
+type transactor struct {
+	client    *Client
+	session   *kgo.GroupTransactSession
+	transform Transform
+	refused   map[place]refusal // of inputs that are not committed yet
+}
+
+// settle runs one transaction, which begins with fetches. One that is aborted because the group
+// rebalanced, or because the cluster did not take a record, is fetched again by whoever has its
+// partitions then.
+func (t *transactor) settle(ctx, work context.Context, fetches kgo.Fetches) error {
+	if err := t.session.Begin(); err != nil {
 		return fmt.Errorf("begin transaction: %w", err)
 	}
-	out, done, err := f(work, records)
-	if err != nil {
-		_, aborted := s.End(work, kgo.TryAbort)
-		if aborted != nil {
-			return fmt.Errorf("abort transaction: %w", aborted)
-		}
-		return err
+	tx := &transaction{transactor: t, until: time.Now().Add(transactionTime), ends: map[place]int64{}}
+	err := tx.fill(ctx, work, fetches)
+	if err == nil && len(tx.failures()) == 0 {
+		err = t.session.Client().Flush(work) // everything is taken or refused before it is decided on
 	}
-	first := kgo.AbortingFirstErrPromise(s.Client())
-	for _, r := range out {
-		s.Produce(work, outgoing(r), first.Promise())
-	}
-	failed := first.Err()
-	committed, err := s.End(work, kgo.TransactionEndTry(failed == nil))
+	failed := tx.failures()
+	committed, ended := t.session.End(work, kgo.TransactionEndTry(err == nil && len(failed) == 0))
 	switch {
+	case ended != nil:
+		return errors.Join(err, fmt.Errorf("end transaction: %w", ended))
 	case err != nil:
-		return fmt.Errorf("end transaction: %w", err)
-	case failed != nil:
-		c.cfg.Log.ErrorContext(ctx, "transaction was aborted: a record was not accepted", "err", failed)
-		select {
-		case <-ctx.Done():
-		case <-time.After(refusedPause):
-		}
+		return err
+	case len(failed) > 0:
+		t.suspect(ctx, failed)
 	case committed:
-		done()
+		tx.committed()
 	default:
-		c.cfg.Log.WarnContext(ctx, "transaction was aborted: the group rebalanced")
+		clear(t.refused) // they may be another's now
+		t.client.cfg.Log.WarnContext(ctx, "transaction was aborted: the group rebalanced")
 	}
 	return nil
 }

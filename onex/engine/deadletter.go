@@ -93,3 +93,20 @@ func ErrorText(err error) string {
 	}
 	return s
 }
+
+// WithoutPayload returns dead letters that the broker does not take because of their size, shortened
+// to where they came from and why.
+func WithoutPayload(letters []Outgoing) []Outgoing {
+	short := make([]Outgoing, 0, len(letters))
+	for _, l := range letters {
+		var headers []event.Header
+		for _, h := range l.Headers {
+			if strings.HasPrefix(h.Key, dlqPrefix) && h.Key != HeaderCut {
+				headers = append(headers, h)
+			}
+		}
+		headers = append(headers, event.Header{Key: HeaderCut, Value: []byte("true")})
+		short = append(short, Outgoing{Topic: l.Topic, Key: l.Key, Headers: headers})
+	}
+	return short
+}

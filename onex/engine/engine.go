@@ -17,6 +17,8 @@ type Emission struct {
 	Key   string // partition key
 	Data  []byte // JSON
 
+	Encoded bool // Data comes from an encoder, so that nobody needs to check that it is JSON
+
 	// Position places the message in a workflow; nil inherits the input's.
 	Position *Position
 }

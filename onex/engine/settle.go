@@ -67,7 +67,7 @@ func (c *Core) checkEmissions(declared []event.Ref, emissions []Emission) error 
 			return Permanent(fmt.Errorf("emission %s has a key of %d bytes, at most %d are allowed", em.Type, len(em.Key), event.MaxAttribute))
 		case len(em.Data) > event.MaxDataBytes:
 			return Permanent(fmt.Errorf("emission %s has %d bytes, at most %d are allowed", em.Type, len(em.Data), event.MaxDataBytes))
-		case !json.Valid(em.Data):
+		case !em.Encoded && !json.Valid(em.Data):
 			return Permanent(fmt.Errorf("emission %s is not JSON", em.Type))
 		}
 	}

@@ -1,9 +1,8 @@
 package event
 
 import (
+	"bytes"
 	"fmt"
-	"maps"
-	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -34,27 +33,47 @@ const (
 // Headers encodes e's attributes as the record headers of the CloudEvents Kafka binding, in a fixed
 // order. Optional attributes that are empty are left out.
 func (e Envelope) Headers() []Header {
-	hs := make([]Header, 0, 15)
-	add := func(key, value string) {
-		if value != "" {
-			hs = append(hs, Header{Key: headerPrefix + key, Value: []byte(value)})
+	var names [15]string
+	var ends [15]int
+	values, n, last := make([]byte, 0, 512), 0, 0
+	end := func(name string) {
+		if len(values) > last {
+			names[n], ends[n], last = name, len(values), len(values)
+			n++
 		}
 	}
-	add("specversion", SpecVersion)
-	add("id", e.ID)
-	add("source", e.Source)
-	add("type", e.Type.String())
-	add("subject", e.Subject)
-	add("time", e.Time.UTC().Format(timeLayout))
-	add("dataschema", e.DataSchema)
-	add("correlationid", e.CorrelationID)
-	add("causationid", e.CausationID)
-	add("partitionkey", e.PartitionKey)
-	add("workflowid", e.WorkflowID)
-	add("stepid", e.StepID)
-	add("traceparent", e.TraceParent)
-	add("tracestate", e.TraceState)
-	return append(hs, Header{Key: contentTypeKey, Value: []byte(contentType)})
+	add := func(name, value string) {
+		values = append(values, value...)
+		end(name)
+	}
+	add("ce_specversion", SpecVersion)
+	add("ce_id", e.ID)
+	add("ce_source", e.Source)
+	values = e.Type.appendTo(values)
+	end("ce_type")
+	add("ce_subject", e.Subject)
+	values = e.Time.UTC().AppendFormat(values, timeLayout)
+	end("ce_time")
+	add("ce_dataschema", e.DataSchema)
+	add("ce_correlationid", e.CorrelationID)
+	add("ce_causationid", e.CausationID)
+	add("ce_partitionkey", e.PartitionKey)
+	add("ce_workflowid", e.WorkflowID)
+	add("ce_stepid", e.StepID)
+	add("ce_traceparent", e.TraceParent)
+	add("ce_tracestate", e.TraceState)
+	add(contentTypeKey, contentType)
+	return cut(names[:n], ends[:n], values)
+}
+
+// cut returns headers whose values follow one another in one piece of memory.
+func cut(names []string, ends []int, values []byte) []Header {
+	headers, first := make([]Header, len(names)), 0
+	for i, name := range names {
+		headers[i] = Header{Key: name, Value: values[first:ends[i]:ends[i]]}
+		first = ends[i]
+	}
+	return headers
 }
 
 // Decode is the inverse of Headers: it reads an envelope from a record. Unknown headers are ignored.
@@ -64,57 +83,138 @@ func Decode(headers []Header, value []byte) (Envelope, error) {
 	if err := checkLimits(headers, value); err != nil {
 		return Envelope{}, err
 	}
-	attrs := make(map[string]string, len(headers))
-	for _, h := range headers {
-		if _, dup := attrs[h.Key]; dup {
-			return Envelope{}, fmt.Errorf("envelope: header %q is given twice", h.Key)
-		}
-		attrs[h.Key] = string(h.Value)
+	if err := checkTwice(headers); err != nil {
+		return Envelope{}, err
 	}
-	e := fromAttributes(attrs, value)
-	if err := checkText(attrs); err != nil {
+	a := read(headers)
+	e := a.envelope
+	e.Data = value
+	if err := checkText(headers); err != nil {
 		return e, err
 	}
-	if v := attrs[headerPrefix+"specversion"]; v != SpecVersion {
-		return e, fmt.Errorf("envelope: attribute %q is %q, want %q", "specversion", v, SpecVersion)
+	if a.specVersion != SpecVersion {
+		return e, fmt.Errorf("envelope: attribute %q is %q, want %q", "specversion", a.specVersion, SpecVersion)
 	}
-	if ct := attrs[contentTypeKey]; ct != contentType {
-		return e, fmt.Errorf("envelope: header %q is %q, want %q", contentTypeKey, ct, contentType)
+	if e.DataContentType != contentType {
+		return e, fmt.Errorf("envelope: header %q is %q, want %q", contentTypeKey, e.DataContentType, contentType)
 	}
 	var err error
-	if e.Type, err = ParseRef(attrs[headerPrefix+"type"]); err != nil {
+	if e.Type, err = ParseRef(a.ref); err != nil {
 		return e, fmt.Errorf("envelope: attribute %q: %w", "type", err)
 	}
-	if e.Time, err = time.Parse(timeLayout, attrs[headerPrefix+"time"]); err != nil {
+	if e.Time, err = time.Parse(timeLayout, a.time); err != nil {
 		return e, fmt.Errorf("envelope: attribute %q: %w", "time", err)
 	}
 	return e, e.Validate()
 }
 
-func fromAttributes(attrs map[string]string, value []byte) Envelope {
-	get := func(key string) string { return attrs[headerPrefix+key] }
-	return Envelope{
-		ID: get("id"), Source: get("source"), Subject: get("subject"),
-		DataContentType: attrs[contentTypeKey], DataSchema: get("dataschema"),
-		CorrelationID: get("correlationid"), CausationID: get("causationid"),
-		PartitionKey: get("partitionkey"), WorkflowID: get("workflowid"), StepID: get("stepid"),
-		TraceParent: get("traceparent"), TraceState: get("tracestate"), Data: value,
+func checkTwice(headers []Header) error {
+	for i := range headers {
+		for j := range i {
+			if headers[i].Key == headers[j].Key {
+				return fmt.Errorf("envelope: header %q is given twice", headers[i].Key)
+			}
+		}
+	}
+	return nil
+}
+
+// attributes is what headers say, as text.
+type attributes struct {
+	envelope               Envelope
+	specVersion, ref, time string
+}
+
+// read takes the attributes from headers. All of their text is one piece of memory.
+func read(headers []Header) (a attributes) {
+	size := 0
+	for _, h := range headers {
+		size += len(h.Value)
+	}
+	var text strings.Builder
+	text.Grow(size)
+	for _, h := range headers {
+		text.Write(h.Value)
+	}
+	rest := text.String()
+	for _, h := range headers {
+		if field := a.field(h.Key); field != nil {
+			*field = rest[:len(h.Value)]
+		}
+		rest = rest[len(h.Value):]
+	}
+	return a
+}
+
+// field returns where an attribute belongs, nil if it is none.
+func (a *attributes) field(header string) *string {
+	e := &a.envelope
+	switch header {
+	case "ce_specversion":
+		return &a.specVersion
+	case "ce_id":
+		return &e.ID
+	case "ce_source":
+		return &e.Source
+	case "ce_type":
+		return &a.ref
+	case "ce_subject":
+		return &e.Subject
+	case "ce_time":
+		return &a.time
+	case contentTypeKey:
+		return &e.DataContentType
+	case "ce_dataschema":
+		return &e.DataSchema
+	default:
+		return a.extension(header)
+	}
+}
+
+func (a *attributes) extension(header string) *string {
+	e := &a.envelope
+	switch header {
+	case "ce_correlationid":
+		return &e.CorrelationID
+	case "ce_causationid":
+		return &e.CausationID
+	case "ce_partitionkey":
+		return &e.PartitionKey
+	case "ce_workflowid":
+		return &e.WorkflowID
+	case "ce_stepid":
+		return &e.StepID
+	case "ce_traceparent":
+		return &e.TraceParent
+	case "ce_tracestate":
+		return &e.TraceState
+	default:
+		return nil
 	}
 }
 
 // checkText refuses attributes that could not be stored and shown as text everywhere.
-func checkText(attrs map[string]string) error {
-	for _, key := range slices.Sorted(maps.Keys(attrs)) {
-		value := attrs[key]
+func checkText(headers []Header) error {
+	for _, h := range headers {
 		switch {
-		case !strings.HasPrefix(key, headerPrefix):
-		case len(value) > MaxAttribute:
-			return fmt.Errorf("envelope: header %q has %d bytes, at most %d are allowed", key, len(value), MaxAttribute)
-		case !utf8.ValidString(value) || strings.ContainsFunc(value, unicode.IsControl):
-			return fmt.Errorf("envelope: header %q is not printable text", key)
+		case !strings.HasPrefix(h.Key, headerPrefix):
+		case len(h.Value) > MaxAttribute:
+			return fmt.Errorf("envelope: header %q has %d bytes, at most %d are allowed", h.Key, len(h.Value), MaxAttribute)
+		case !printable(h.Value):
+			return fmt.Errorf("envelope: header %q is not printable text", h.Key)
 		}
 	}
 	return nil
+}
+
+func printable(value []byte) bool {
+	for i, c := range value {
+		if c < ' ' || c > '~' {
+			rest := value[i:]
+			return utf8.Valid(rest) && !bytes.ContainsFunc(rest, unicode.IsControl)
+		}
+	}
+	return true
 }
 
 func checkLimits(headers []Header, value []byte) error {

@@ -76,9 +76,17 @@ func (e Envelope) Effect(node string, t Ref, ordinal int, key string, data []byt
 // the type and its ordinal among what was emitted for that cause. The same inputs give the same id
 // on every machine, which is how consumers recognise a resend.
 func DeriveID(cause, node string, t Ref, ordinal int) string {
-	name := cause + "\n" + node + "\n" + t.String() + "\n" + strconv.Itoa(ordinal)
-	space := uuid.NewSHA1(uuid.NameSpaceDNS, []byte("events.omninode.ai"))
-	return uuid.NewSHA1(space, []byte(name)).String()
+	var buf [256]byte
+	name := append(append(buf[:0], cause...), '\n')
+	name = append(append(name, node...), '\n')
+	name = append(t.appendTo(name), '\n')
+	name = strconv.AppendInt(name, int64(ordinal), 10)
+	return uuid.NewSHA1(namespace(), name).String()
+}
+
+// namespace returns the UUIDv5 of "events.omninode.ai" in the namespace of DNS names.
+func namespace() uuid.UUID {
+	return uuid.UUID{0x77, 0x95, 0x7c, 0x3e, 0x65, 0xbb, 0x5d, 0x1a, 0xbe, 0x83, 0xb6, 0xbf, 0xb6, 0xe7, 0x6c, 0x2d}
 }
 
 // Validate reports the first mandatory attribute that is missing or malformed.

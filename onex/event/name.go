@@ -22,26 +22,62 @@ const nameGrammar = `[a-z][a-z0-9]*(?:-[a-z0-9]+)*`
 // MaxNameLength bounds a node's or a message's name in characters.
 const MaxNameLength = 48
 
-var (
-	namePattern  = regexp.MustCompile(`^` + nameGrammar + `$`)
-	refPattern   = regexp.MustCompile(`^(` + nameGrammar + `)/(` + nameGrammar + `)\.v([1-9][0-9]{0,3})$`)
-	topicPattern = regexp.MustCompile(`^onex\.(evt|cmd|dlq|snapshot)\.(` + nameGrammar + `)\.(` + nameGrammar + `)\.v([1-9][0-9]{0,3})$`)
-)
+var topicPattern = regexp.MustCompile(`^onex\.(evt|cmd|dlq|snapshot)\.(` + nameGrammar + `)\.(` + nameGrammar + `)\.v([1-9][0-9]{0,3})$`)
 
 // ValidName reports whether s may name a node or a message.
-func ValidName(s string) bool { return len(s) <= MaxNameLength && namePattern.MatchString(s) }
+func ValidName(s string) bool { return len(s) <= MaxNameLength && grammatical(s) }
 
 // ParseRef parses "<node>/<name>.v<N>".
 func ParseRef(s string) (Ref, error) {
-	m := refPattern.FindStringSubmatch(s)
-	if m == nil {
-		return Ref{}, fmt.Errorf("message type %q is not of the form <node>/<name>.v<N>", s)
+	node, local, slash := strings.Cut(s, "/")
+	dot := strings.LastIndex(local, ".v")
+	if !slash || dot < 0 || !grammatical(node) || !grammatical(local[:dot]) {
+		return Ref{}, malformedRef(s)
 	}
-	if len(m[1]) > MaxNameLength || len(m[2]) > MaxNameLength {
+	version, ok := parseVersion(local[dot+len(".v"):])
+	switch {
+	case !ok:
+		return Ref{}, malformedRef(s)
+	case len(node) > MaxNameLength || dot > MaxNameLength:
 		return Ref{}, fmt.Errorf("message type %q: a name has more than %d characters", s, MaxNameLength)
 	}
-	v, err := strconv.Atoi(m[3])
-	return Ref{Node: m[1], Name: m[2], Version: v}, err
+	return Ref{Node: node, Name: local[:dot], Version: version}, nil
+}
+
+func malformedRef(s string) error {
+	return fmt.Errorf("message type %q is not of the form <node>/<name>.v<N>", s)
+}
+
+// grammatical reports whether s matches nameGrammar.
+func grammatical(s string) bool {
+	word := 0 // characters of the word at hand
+	for i := range len(s) {
+		c := s[i]
+		switch {
+		case 'a' <= c && c <= 'z', '0' <= c && c <= '9' && i > 0:
+			word++
+		case c == '-' && word > 0:
+			word = 0
+		default:
+			return false
+		}
+	}
+	return word > 0
+}
+
+// parseVersion reads a number from 1 to 9999 that does not begin with 0.
+func parseVersion(s string) (int, bool) {
+	if len(s) == 0 || len(s) > 4 || s[0] == '0' {
+		return 0, false
+	}
+	n := 0
+	for i := range len(s) {
+		if s[i] < '0' || s[i] > '9' {
+			return 0, false
+		}
+		n = 10*n + int(s[i]-'0')
+	}
+	return n, true
 }
 
 // MustRef is ParseRef for generated code, whose refs were validated; it panics on a malformed one.
@@ -62,6 +98,16 @@ func (r Ref) String() string {
 		return ""
 	}
 	return r.Node + "/" + r.Local()
+}
+
+// appendTo appends what String returns.
+func (r Ref) appendTo(b []byte) []byte {
+	if r.IsZero() {
+		return b
+	}
+	b = append(append(b, r.Node...), '/')
+	b = append(append(b, r.Name...), ".v"...)
+	return strconv.AppendInt(b, int64(r.Version), 10)
 }
 
 // Local returns "<name>.v<N>", the way the owner's own contract refers to the message.

@@ -1,6 +1,7 @@
 package event_test
 
 import (
+	"regexp"
 	"strings"
 	"testing"
 
@@ -98,4 +99,18 @@ func TestGroupFollowsFromTheNodeAlone(t *testing.T) {
 	if got := event.Group("order-sync"); got != "onex.order-sync" {
 		t.Errorf("group is %q", got)
 	}
+}
+
+// TestRefIsReadAsItsPatternSays: what is read by hand is what the documented grammar says.
+func TestRefIsReadAsItsPatternSays(t *testing.T) {
+	t.Parallel()
+	name := `[a-z][a-z0-9]*(?:-[a-z0-9]+)*`
+	grammar := regexp.MustCompile(`^(` + name + `)/(` + name + `)\.v([1-9][0-9]{0,3})$`)
+	rapid.Check(t, func(t *rapid.T) {
+		s := rapid.StringMatching(`[a-z0-9-]{0,4}/?[a-z0-9.v-]{0,6}(\.v)?[0-9]{0,5}`).Draw(t, "ref")
+		r, err := event.ParseRef(s)
+		if ok := grammar.MatchString(s); ok != (err == nil) || ok && r.String() != s {
+			t.Fatalf("ParseRef(%q) = %v, %v; the grammar takes it: %t", s, r, err, ok)
+		}
+	})
 }
