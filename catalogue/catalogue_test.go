@@ -52,7 +52,7 @@ func golden(t *testing.T, name string, v any) {
 	}
 }
 
-// TestTopicsAreComplete: each topic that a node consumes, sends or leaves dead letters on is listed
+// TestTopicsAreComplete: each topic that a node consumes, sends, or leaves dead letters or snapshots on is listed
 // once, and nothing else.
 func TestTopicsAreComplete(t *testing.T) {
 	t.Parallel()
@@ -67,6 +67,9 @@ func TestTopicsAreComplete(t *testing.T) {
 		used := map[string]bool{}
 		for _, c := range f.Contracts {
 			d := contract.Derive(c)
+			if d.Snapshots != "" {
+				used[d.Snapshots] = true
+			}
 			for _, ch := range append(d.Consumes, d.Produces...) {
 				used[ch.Topic] = true
 				if ch.DeadLetter != "" {

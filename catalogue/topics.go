@@ -12,11 +12,14 @@ import (
 // DeadLetter is the class of the topics of dead letters.
 const DeadLetter = "dead letter"
 
+// Snapshot is the class of the topics of a reducer's states.
+const Snapshot = "snapshot"
+
 // Topic is one topic of a fleet.
 type Topic struct {
 	Name        string   `json:"topic"`
-	Class       string   `json:"class"`   // command, event or dead letter
-	Message     string   `json:"message"` // node/name.vN that travels on it
+	Class       string   `json:"class"`   // command, event, dead letter or snapshot
+	Message     string   `json:"message"` // node/name.vN that travels on it; none of snapshots
 	Owner       string   `json:"owner"`
 	Producers   []string `json:"producers"` // Outside last
 	Consumers   []string `json:"consumers"` // Outside last; dead letters wait for a person
@@ -29,7 +32,7 @@ type Topic struct {
 	ReplacedBy  string   `json:"replaced_by,omitempty"` // later version that its records become
 }
 
-// Topics lists the topics of a fleet, dead letters included, sorted by name.
+// Topics lists the topics of a fleet, dead letters and snapshots included, sorted by name.
 func Topics(f *contract.Fleet) []Topic {
 	var list []Topic
 	for _, flow := range Flows(f) {
@@ -42,6 +45,11 @@ func Topics(f *contract.Fleet) []Topic {
 			}
 		}
 		list = append(list, t)
+	}
+	for _, c := range f.Contracts {
+		if c.Kind == contract.Reducer {
+			list = append(list, snapshots(c))
+		}
 	}
 	slices.SortFunc(list, func(a, b Topic) int { return strings.Compare(a.Name, b.Name) })
 	return list
@@ -71,10 +79,19 @@ func deadLetters(t Topic, consumer string, m *contract.Message) Topic {
 	}
 }
 
+// snapshots returns the topic where a reducer puts the states of its keys.
+func snapshots(c *contract.Contract) Topic {
+	s := topic.Snapshots(c.Node)
+	return Topic{
+		Name: s.Name, Class: Snapshot, Owner: c.Node, Producers: []string{c.Node}, Consumers: []string{},
+		Type: c.State.Data.Name, Key: c.State.Key, Partitions: int(s.Partitions), Retention: "the last of each key", DeadLetters: []string{},
+	}
+}
+
 // Wanted returns what the topics a node owns are to be like, and the names of those of others that it
 // uses. The node derives the same when it starts.
 func Wanted(c *contract.Contract) (owned []topic.Topic, foreign []string) {
-	n := topic.Node{Name: c.Node}
+	n := topic.Node{Name: c.Node, State: c.Kind == contract.Reducer}
 	for _, m := range c.Inputs() {
 		n.Inputs = append(n.Inputs, declared(m))
 	}

@@ -24,6 +24,7 @@ type Derived struct {
 
 	Consumes    []Channel   `json:"consumes"`
 	Produces    []Channel   `json:"produces"`
+	Snapshots   string      `json:"snapshots,omitempty"` // topic of a reducer's states
 	Environment []Variable  `json:"environment"`
 	Vault       VaultNames  `json:"vault"`
 	Database    Database    `json:"database"`
@@ -122,6 +123,7 @@ func Derive(c *Contract) Derived {
 		Package: Package(c.Node), Service: c.Node, ServiceID: c.Node + "-<instance>", Group: event.Group(c.Node),
 		Consumes:    channels(c.Inputs(), func(m *Message) string { return event.DeadLetterTopic(c.Node, m.Ref).String() }),
 		Produces:    channels(c.Outputs(), func(*Message) string { return "" }),
+		Snapshots:   c.snapshots(),
 		Environment: c.variables(),
 		Vault: VaultNames{
 			Mount: "secret", Path: "omninode/" + c.Node, Fields: c.secretKeys(), Credentials: c.credentials(),

@@ -51,7 +51,7 @@ func (c *Contract) credentials() []string {
 }
 
 // acls lists what the node does in Kafka, and nothing else: it reads its inputs as a group, writes
-// its outputs and the dead letters of its inputs, and creates the topics it owns and compares them with
+// its outputs, the dead letters of its inputs and its snapshots, and creates the topics it owns and compares them with
 // what it declares. To read or to write includes to describe.
 func (c *Contract) acls() []ACL {
 	l := &rights{principal: "User:" + c.Node, node: c.Node}
@@ -69,12 +69,25 @@ func (c *Contract) acls() []ACL {
 	for _, m := range c.Outputs() {
 		l.topic("WRITE", m)
 	}
+	if s := c.snapshots(); s != "" {
+		l.add("WRITE", "topic:"+s)
+		l.add("CREATE", "topic:"+s)
+		l.add("DESCRIBE_CONFIGS", "topic:"+s)
+	}
 	for _, m := range c.Messages {
 		if m.ReplacedBy != nil && m.Class == event.Event { // others still read it
 			l.topic("DESCRIBE", m)
 		}
 	}
 	return l.list
+}
+
+// snapshots returns the topic of a reducer's states, "" of other nodes.
+func (c *Contract) snapshots() string {
+	if c.Kind != Reducer {
+		return ""
+	}
+	return event.SnapshotTopic(c.Node).String()
 }
 
 // rights collects what a node may do.

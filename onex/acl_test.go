@@ -29,7 +29,7 @@ func TestDerivedRightsAreLeast(t *testing.T) {
 		t.Skip("this machine has no second address of its own:", err)
 	}
 	_ = l.Close()
-	for _, kind := range []onex.Kind{onex.Compute, onex.Effect} {
+	for _, kind := range []onex.Kind{onex.Compute, onex.Effect, onex.Reducer} {
 		name := string(kind) + "-rights"
 		rights := derivedRights(t, kind, name)
 		t.Run(string(kind), func(t *testing.T) {
@@ -52,9 +52,15 @@ func TestDerivedRightsAreLeast(t *testing.T) {
 	}
 }
 
-// derivedRights are those of a node that echo describes.
+// derivedRights are those of a node that asking describes.
 func derivedRights(t *testing.T, kind onex.Kind, name string) []contract.ACL {
 	t.Helper()
+	handles := `handles: {ask.v1: {emits: [answer.v1]}}`
+	if kind == onex.Reducer {
+		handles = `
+state: {key: id, data: Number}
+machine: {initial: open, transitions: [{input: ask.v1, from: open, to: open, emits: [answer.v1]}]}`
+	}
 	f, err := contract.ParseFleet(map[string][]byte{name + "/contract.yaml": fmt.Appendf(nil, `
 omninode: 1
 node: %s
@@ -62,9 +68,9 @@ version: 1.0.0
 kind: %s
 commands: {ask: {external: true, v1: {key: id, data: Number, retention: 48h}}}
 events: {answer: {external: true, v1: {key: id, data: Number}}}
-handles: {ask.v1: {emits: [answer.v1]}}
+%s
 types: {Number: {type: object, required: [id], properties: {id: {type: string, minLength: 1}}}}
-`, name, kind)})
+`, name, kind, handles)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -95,7 +101,7 @@ func worksWith(t *testing.T, kind onex.Kind, name string, rights []contract.ACL)
 		t.Fatal(err)
 	}
 	t.Cleanup(cluster.Close)
-	node := echo(kind, name, engine.RetryPolicy{}, succeed)
+	node := asking(kind, name)
 	node.Topics = []onex.Topic{{Type: ref(name, "ask"), Retention: 48 * time.Hour}}
 	env := f.env([]onex.Node{node}, "a")
 	env["ONEX_KAFKA_BROKERS"] = cluster.ListenAddrs()[0]
@@ -107,14 +113,26 @@ func worksWith(t *testing.T, kind onex.Kind, name string, rights []contract.ACL)
 		r.halt()
 	}
 	f.launch(env, node)
-	return f.answered(cluster.ListenAddrs()[0], name)
+	return f.answered(cluster.ListenAddrs()[0], kind, name)
+}
+
+// asking describes a node of a kind that answers.
+func asking(kind onex.Kind, name string) onex.Node {
+	if kind == onex.Reducer {
+		return census(name)
+	}
+	return echo(kind, name, engine.RetryPolicy{}, succeed)
 }
 
 // answered asks from the other address.
-func (f *fixture) answered(broker, name string) error {
+func (f *fixture) answered(broker string, kind onex.Kind, name string) error {
 	from := &net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(peopleHost)}}
 	answers, dead := topicOf(event.Event, ref(name, "answer")), event.DeadLetterTopic(name, ref(name, "ask")).String()
-	people, err := kgo.NewClient(kgo.SeedBrokers(broker), kgo.Dialer(from.DialContext), kgo.ConsumeTopics(answers, dead),
+	wanted := []string{answers, dead}
+	if kind == onex.Reducer {
+		wanted = append(wanted, event.SnapshotTopic(name).String())
+	}
+	people, err := kgo.NewClient(kgo.SeedBrokers(broker), kgo.Dialer(from.DialContext), kgo.ConsumeTopics(wanted...),
 		kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.FetchMaxWait(100*time.Millisecond))
 	if err != nil {
 		return err
@@ -131,7 +149,7 @@ func (f *fixture) answered(broker, name string) error {
 		for _, r := range people.PollFetches(ctx).Records() {
 			seen[r.Topic] = true
 		}
-		if !seen[answers] || !seen[dead] {
+		if len(seen) < len(wanted) {
 			return fmt.Errorf("only %v has records", seen)
 		}
 		return nil

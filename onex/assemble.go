@@ -114,7 +114,7 @@ func checkRoutes(n Node, routes Routes) error {
 
 // engineConfig describes a node to its delivery core.
 func engineConfig(n Node) engine.Config {
-	cfg := engine.Config{Node: n.Name, Inputs: n.Inputs, Machine: n.Machine, Pure: n.Kind == Compute}
+	cfg := engine.Config{Node: n.Name, Version: n.Version, Inputs: n.Inputs, Machine: n.Machine, Pure: n.Kind == Compute}
 	if n.Workflow != nil {
 		cfg.Workflow = n.Workflow.Start
 	}

@@ -28,7 +28,7 @@ func (m *member) deliver(ctx, work context.Context) error {
 	relay.Scheduler = m.scheduler
 	p.Committed = func(c engine.Commit) {
 		d.Committed(c)
-		if len(c.Outbox) > 0 {
+		if c.Sends() {
 			relay.Wake()
 		}
 	}

@@ -15,7 +15,7 @@ func (n Node) WantedTopics() (owned []topic.Topic, foreign []string) {
 	message := func(class event.Class, ref event.Ref) topic.Message {
 		return topic.Message{Class: class, Ref: ref, Partitions: declared[ref].Partitions, Retention: declared[ref].Retention}
 	}
-	of := topic.Node{Name: n.Name}
+	of := topic.Node{Name: n.Name, State: n.Kind == Reducer}
 	for _, in := range n.Inputs {
 		for _, t := range in.Types() {
 			of.Inputs = append(of.Inputs, message(in.Class, t))

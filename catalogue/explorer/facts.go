@@ -43,7 +43,7 @@ func facts(f *contract.Fleet) data {
 		d.Nodes = append(d.Nodes, about(n, f.Contracts[i]))
 	}
 	for _, t := range catalogue.Topics(f) {
-		if t.Class != catalogue.DeadLetter {
+		if t.Message != "" && t.Class != catalogue.DeadLetter {
 			d.Messages[t.Message] = message{Topic: t}
 		}
 	}

@@ -73,6 +73,9 @@ func (a *app) printShown(d shown) error {
 	}
 	printChannels(w, "consumes", d.Consumes)
 	printChannels(w, "produces", d.Produces)
+	if d.Snapshots != "" {
+		fmt.Fprintf(w, "\nsnapshots\t%s, compacted\n", d.Snapshots)
+	}
 	printRoutes(w, d.Routes)
 	printVariables(w, d.Environment)
 	printFlags(w, d.Flags)

@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/omninode-ai/omninode/contract"
 )
@@ -119,15 +118,18 @@ func planTopics(w io.Writer, d *Deployment) {
 	fmt.Fprint(w, "\n## Topics\n\nTheir owners create them at start. One that exists is left as it is, and its owner's log says what differs.\n\n"+
 		"| topic | partitions | kept | produced by | consumed by |\n|---|---|---|---|---|\n")
 	for _, t := range topics(d) {
-		fmt.Fprintf(w, "| %s | %d | %s | %s | %s |\n", t.name, t.partitions, kept(t.retention), orOutside(t.producers), orOutside(t.consumers))
+		fmt.Fprintf(w, "| %s | %d | %s | %s | %s |\n", t.name, t.partitions, kept(t), orOutside(t.producers), orOutside(t.consumers))
 	}
 }
 
-func kept(retention time.Duration) string {
-	if retention == 0 {
+func kept(t topicUse) string {
+	switch {
+	case t.compacted:
+		return "the last of each key"
+	case t.retention == 0:
 		return "as the cluster does"
 	}
-	return retention.String()
+	return t.retention.String()
 }
 
 func orOutside(nodes []string) string {

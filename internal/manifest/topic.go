@@ -14,6 +14,7 @@ type topicUse struct {
 	name                 string
 	partitions           int
 	retention            time.Duration // 0: the cluster's
+	compacted            bool          // the last record of each key is kept
 	producers, consumers []string
 }
 
@@ -39,6 +40,10 @@ func topics(d *Deployment) []topicUse {
 			in.consumers = append(in.consumers, c.Node)
 			dead := use(event.DeadLetterTopic(c.Node, m.Ref))
 			dead.producers, dead.consumers = []string{c.Node}, []string{"people"}
+		}
+		if c.Kind == contract.Reducer {
+			states := use(event.SnapshotTopic(c.Node))
+			states.compacted, states.producers, states.consumers = true, []string{c.Node}, []string{"people"}
 		}
 		for _, m := range c.Outputs() {
 			out := useOf(m)

@@ -34,7 +34,7 @@ func (s *Store) Commit(ctx context.Context, l engine.Lease, commits ...engine.Co
 	t.state(writes)
 	t.parked(commits)
 	t.timers(commits)
-	t.outbox(outgoing(commits))
+	t.outbox(engine.Sends(commits))
 	t.notify()
 	if joined(commits) {
 		err = s.commitJoined(ctx, t, commits)
@@ -122,15 +122,6 @@ func (t *transaction) inbox(commits []engine.Commit) {
 		SELECT h.input, h.key, h.event, $5, $6, h.at
 		FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[]) AS h (input, key, event, at)
 		ON CONFLICT DO NOTHING RETURNING 1`, inputs, keys, events, offsets, r.Topic, r.Partition)
-}
-
-// outgoing returns what the commits send, in their order.
-func outgoing(commits []engine.Commit) []engine.Outgoing {
-	var out []engine.Outgoing
-	for _, c := range commits {
-		out = append(out, c.Outbox...)
-	}
-	return out
 }
 
 // outbox draws ids in the order of the records.

@@ -13,6 +13,7 @@ import (
 // Config describes a node to its delivery core.
 type Config struct {
 	Node    string
+	Version string // of the node, which snapshots say
 	Inputs  []Input
 	Machine *Machine // reducer
 

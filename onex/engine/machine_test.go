@@ -14,7 +14,7 @@ func orders(t *testing.T) *engine.Core {
 	t.Helper()
 	place, pay, cancel := ref("orders", "place"), ref("payment", "paid"), ref("payment", "declined")
 	c, err := engine.New(engine.Config{
-		Node: "orders", Random: func() float64 { return 0 },
+		Node: "orders", Version: "1.2.3", Random: func() float64 { return 0 },
 		Inputs: []engine.Input{{Type: place, Class: event.Command}, {Type: pay, Class: event.Event}, {Type: cancel, Class: event.Event}},
 		Machine: &engine.Machine{Initial: "new", Final: []string{"ready", "cancelled"}, Transitions: []engine.Transition{
 			{Input: place, From: []string{"new"}, To: "placed", Emits: []event.Ref{ref("orders", "placed")}},

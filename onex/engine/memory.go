@@ -118,6 +118,7 @@ func (m *Memory) Commit(_ context.Context, l Lease, commits ...Commit) error {
 	for _, c := range commits {
 		m.write(l, c)
 	}
+	m.outbox = append(m.outbox, Sends(commits)...)
 	return nil
 }
 
@@ -134,7 +135,6 @@ func (m *Memory) write(l Lease, c Commit) {
 	if c.State != nil {
 		m.writeState(c)
 	}
-	m.outbox = append(m.outbox, c.Outbox...)
 }
 
 func (m *Memory) check(l Lease, c Commit) error {

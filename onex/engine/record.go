@@ -120,6 +120,9 @@ type StateWrite struct {
 	Expect  int64 // 0: the key has no state yet
 	Machine string
 	Data    []byte
+
+	// Snapshot is sent with the write, unless a later one of the key is committed with it; nil: none.
+	Snapshot *Outgoing
 }
 
 // Park keeps a record for later.

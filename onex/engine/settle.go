@@ -32,6 +32,9 @@ func (c *Core) Settle(it Item, v View, d Decision, out Outcome, now time.Time) C
 	if out.Err == nil {
 		out.Err = c.checkEmissions(to.Emits, out.Emissions)
 	}
+	if out.Err == nil && c.machine != nil && len(out.State) > event.MaxDataBytes {
+		out.Err = Permanent(fmt.Errorf("state of key %q has %d bytes, at most %d are allowed", it.StateKey, len(out.State), event.MaxDataBytes))
+	}
 	if out.Err == nil && c.cfg.Pure && len(out.Joins) > 0 {
 		out.Err = Permanent(ErrPureJoin)
 	}
@@ -79,6 +82,9 @@ func (c *Core) succeed(it Item, v View, to Transition, out Outcome, now time.Tim
 	if out.State != nil || c.machine != nil {
 		commit.State = &StateWrite{Key: it.StateKey, Expect: v.State.Version, Machine: to.To, Data: out.State}
 		commit.Timers = timers(it.Event, out.Timers, now)
+	}
+	if c.machine != nil {
+		commit.State.Snapshot = c.snapshot(it, *commit.State)
 	}
 	for i, em := range out.Emissions {
 		commit.Outbox = append(commit.Outbox, c.message(it.Event, em, i, now))

@@ -167,6 +167,12 @@ func DeadLetterTopic(consumer string, r Ref) Topic {
 	return Topic{Class: DeadLetter, Ref: Ref{Node: consumer, Name: name, Version: r.Version}}
 }
 
+// SnapshotTopic returns where a reducer puts every new state of its keys: compacted, the topic holds the
+// last of each.
+func SnapshotTopic(node string) Topic {
+	return Topic{Class: Snapshot, Ref: Ref{Node: node, Name: "state", Version: 1}}
+}
+
 // Group returns the consumer group of a node: one for all its instances, derived from its name
 // alone, so that a restart or another instance continues where the group stopped.
 func Group(node string) string { return "onex." + node }

@@ -47,9 +47,10 @@ type Node struct {
 	Inputs   []Message // every version it takes
 	Outputs  []Message
 	Replaced []Message // its own events that nobody sends any more, but that others still read
+	State    bool      // it is a reducer
 }
 
-// Of returns the topics a node owns, which are its messages and its dead letters, and the names of
+// Of returns the topics a node owns, which are its messages, its dead letters and its snapshots, and the names of
 // those of others that it consumes or sends to; both sorted by name.
 func Of(n Node) (owned []Topic, foreign []string) {
 	for _, m := range slices.Concat(n.Inputs, n.Outputs, n.Replaced) {
@@ -62,6 +63,9 @@ func Of(n Node) (owned []Topic, foreign []string) {
 	for _, m := range n.Inputs {
 		owned = append(owned, DeadLetters(n.Name, m.Ref))
 	}
+	if n.State {
+		owned = append(owned, Snapshots(n.Name))
+	}
 	slices.SortFunc(owned, func(a, b Topic) int { return strings.Compare(a.Name, b.Name) })
 	slices.Sort(foreign)
 	return slices.CompactFunc(owned, func(a, b Topic) bool { return a.Name == b.Name }), slices.Compact(foreign)
@@ -72,6 +76,11 @@ func ofMessage(m Message) Topic {
 		Name:       event.Topic{Class: m.Class, Ref: m.Ref}.String(),
 		Partitions: cmp.Or(m.Partitions, DefaultPartitions), Retention: m.Retention,
 	}
+}
+
+// Snapshots returns the topic of a reducer's states.
+func Snapshots(node string) Topic {
+	return Topic{Name: event.SnapshotTopic(node).String(), Partitions: DefaultPartitions, Wider: true, Compact: true}
 }
 
 // DeadLetters returns the topic where a consumer puts those inputs of a type that it cannot handle.

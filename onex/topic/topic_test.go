@@ -13,7 +13,7 @@ import (
 func TestOf(t *testing.T) {
 	t.Parallel()
 	owned, foreign := topic.Of(topic.Node{
-		Name: "orders",
+		Name: "orders", State: true,
 		Inputs: []topic.Message{
 			{Class: event.Command, Ref: event.MustRef("orders/place.v1"), Partitions: 12},
 			{Class: event.Event, Ref: event.MustRef("payment/charged.v2")},
@@ -35,6 +35,7 @@ func TestOf(t *testing.T) {
 		dead("onex.dlq.orders.placed.v1"),
 		{Name: "onex.evt.orders.placed.v1", Partitions: 3, Retention: time.Hour},
 		{Name: "onex.evt.orders.taken.v1", Partitions: 3},
+		{Name: "onex.snapshot.orders.state.v1", Partitions: 3, Wider: true, Compact: true},
 	}
 	if !reflect.DeepEqual(owned, want) {
 		t.Errorf("owned\n%+v, want\n%+v", owned, want)
