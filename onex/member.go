@@ -236,8 +236,13 @@ func (m *member) answers(ctx context.Context, part string, err error) {
 
 func (m *member) measure(ctx context.Context) error {
 	outbox, parked, err := m.store.Depths(ctx)
+	if err != nil {
+		return err
+	}
+	m.observer.depths(outbox, parked)
+	halted, err := m.store.HaltedKeys(ctx)
 	if err == nil {
-		m.observer.depths(outbox, parked)
+		m.observer.halted(halted)
 	}
 	return err
 }

@@ -22,7 +22,7 @@ type metrics struct {
 	duplicates, parked, conflicts *prometheus.CounterVec
 	lag, outboxDepth, parkedDepth *prometheus.GaugeVec
 	checks, flags, breaker        *prometheus.GaugeVec
-	topicDrift                    *prometheus.GaugeVec
+	topicDrift, haltedKeys        *prometheus.GaugeVec
 	ticks, missed                 *prometheus.CounterVec
 	seconds                       *prometheus.HistogramVec
 }
@@ -52,6 +52,7 @@ func newMetrics() *metrics {
 	m.parkedDepth = gauge("parked_depth", "Records that are parked.")
 	m.checks = gauge("check_passes", "Whether a check of what the node needs passed last: 1 or 0.", "check")
 	m.flags = gauge("flag", "Whether a flag is on: 1 or 0.", "flag")
+	m.haltedKeys = gauge("halted_keys", "Keys that wait for a person: omninode parked.")
 	m.topicDrift = gauge("topic_drift", "Whether a property of a topic the node owns is not as its contract wants it: 1.", "topic", "property")
 	m.breaker = gauge("breaker_state", "Breaker of an input: 0 closed, 1 probing, 2 open.", "input")
 	m.seconds = prometheus.NewHistogramVec(prometheus.HistogramOpts{
@@ -124,6 +125,8 @@ func (o observer) depths(outbox, parked int64) {
 	o.outboxDepth.WithLabelValues(o.node).Set(float64(outbox))
 	o.parkedDepth.WithLabelValues(o.node).Set(float64(parked))
 }
+
+func (o observer) halted(keys int64) { o.haltedKeys.WithLabelValues(o.node).Set(float64(keys)) }
 
 func (o observer) drift(topic, property string, differs bool) {
 	if differs {

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/rogpeppe/go-internal/testscript"
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kfake"
@@ -55,7 +56,7 @@ func TestScripts(t *testing.T) {
 			}
 			return nil
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"fails": fails, "database": database, "kafka": broker, "topic": makeTopic},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"fails": fails, "database": database, "kafka": broker, "topic": makeTopic, "sql": runSQL},
 	})
 }
 
@@ -115,5 +116,14 @@ func makeTopic(ts *testscript.TestScript, _ bool, args []string) {
 		settings[name] = &value
 	}
 	_, err = kadm.NewClient(client).CreateTopic(context.Background(), int32(partitions), 3, settings, args[0])
+	ts.Check(err)
+}
+
+// runSQL executes a file on the script's database: sql FILE.
+func runSQL(ts *testscript.TestScript, _ bool, args []string) {
+	conn, err := pgx.Connect(context.Background(), ts.Getenv("DATABASE_URL"))
+	ts.Check(err)
+	defer func() { _ = conn.Close(context.Background()) }()
+	_, err = conn.Exec(context.Background(), ts.ReadFile(args[0]))
 	ts.Check(err)
 }

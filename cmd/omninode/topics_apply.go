@@ -1,17 +1,12 @@
 package main
 
 import (
-	"bufio"
 	"context"
-	"errors"
 	"fmt"
-	"io"
-	"os"
 	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 
 	"github.com/omninode-ai/omninode/internal/kafka"
 	"github.com/omninode-ai/omninode/onex/topic"
@@ -49,7 +44,7 @@ func newTopicsApplyCommand(a *app) *cobra.Command {
 			}
 			todo := plan.todo(allowed)
 			if todo.size() > 0 && !yes {
-				if err := a.confirm(c.InOrStdin(), "apply "+count(todo.size(), "change")+"?"); err != nil {
+				if err := a.confirm(c.InOrStdin(), codeUnconfirmed, "apply "+count(todo.size(), "change")+"?"); err != nil {
 					return err
 				}
 			}
@@ -87,23 +82,6 @@ func (p *topicPlan) todo(allowed []string) topicWork {
 		}
 	}
 	return w
-}
-
-// confirm asks a person, and refuses where there is none.
-func (a *app) confirm(in io.Reader, question string) error {
-	f, ok := in.(*os.File)
-	if !ok || !term.IsTerminal(int(f.Fd())) {
-		return mistake(codeUnconfirmed, errors.New("nobody is there to ask, and nothing was changed"), "read the plan, then run this again with --yes")
-	}
-	fmt.Fprintf(a.stderr, "%s [y/N] ", question)
-	answer, err := bufio.NewReader(f).ReadString('\n')
-	if err != nil && !errors.Is(err, io.EOF) {
-		return fmt.Errorf("read the answer: %w", err)
-	}
-	if a := strings.ToLower(strings.TrimSpace(answer)); a != "y" && a != "yes" {
-		return mistake(codeUnconfirmed, errors.New("not confirmed: nothing was changed"), "")
-	}
-	return nil
 }
 
 // applyTopics goes on after a topic that the cluster refuses, and reports each.

@@ -30,6 +30,7 @@ type Config struct {
 	Group    string // consumer group whose offsets are kept
 	Instance string // who claims, for people
 	MaxConns int32  // 0: 6
+	Schema   string // in place of the search path of the URL's role: for people who act for a node
 
 	// Dial opens connections; nil dials the URL's host.
 	Dial func(ctx context.Context, network, addr string) (net.Conn, error)
@@ -85,6 +86,9 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 	cc.RuntimeParams["tcp_keepalives_idle"] = keepaliveSeconds
 	cc.RuntimeParams["tcp_keepalives_interval"] = keepaliveSeconds
 	cc.RuntimeParams["tcp_keepalives_count"] = "3"
+	if c.Schema != "" {
+		cc.RuntimeParams["search_path"] = pgx.Identifier{c.Schema}.Sanitize()
+	}
 	if c.Dial != nil {
 		cc.DialFunc = c.Dial
 		cc.LookupFunc = func(_ context.Context, host string) ([]string, error) { return []string{host}, nil }

@@ -59,6 +59,16 @@ func (c *Core) bury(it Item, f *fault, attempts int, now time.Time) Commit {
 	return Commit{Item: it, Result: DeadLettered, Class: f.class, Err: f.err, Outbox: []Outgoing{out}}
 }
 
+// Skip gives a parked record up for a person, who says why: it becomes a dead letter, and the records
+// behind it go on.
+func (c *Core) Skip(p Parked, why string, now time.Time) Commit {
+	f := faultf(Skipped, "skipped by a person")
+	if why != "" {
+		f = faultf(Skipped, "skipped by a person: %s", why)
+	}
+	return c.bury(c.Reopen(p), f, p.Attempts, now)
+}
+
 // remains returns what a dead letter keeps of a record. One that is larger than every envelope may be
 // larger, with its story, than what the broker takes: it is cut, since its partition would otherwise
 // wait for it forever. Topic and offset say where all of it is.

@@ -18,6 +18,7 @@ const (
 	Exhausted         Class = "exhausted"          // every attempt failed
 	IllegalTransition Class = "illegal_transition" // the machine's state does not take the input
 	Timeout           Class = "timeout"            // an early input waited in vain
+	Skipped           Class = "skipped"            // a person gave a parked record up
 )
 
 // Classified is implemented by errors that make an input a dead letter at once.
