@@ -6,6 +6,9 @@ SHELL       := bash
 
 NODES ?= nodes
 CASES ?=
+CASE  ?=
+SHORT ?=
+SEED  ?=
 BREAK ?=
 FUZZ  ?= 5s
 
@@ -80,6 +83,10 @@ lint: ## format check and linters, including the direction of dependencies, also
 .PHONY: bench
 bench: build ## measure the figures of docs/FIGURES.md (CASE=generate,scale,peers,image,node,e2e,dagger,airgap,P1,P2,pipeline)
 	@go run ./e2e/bench $(if $(CASE),-case $(CASE))
+
+.PHONY: faults
+faults: ## put nodes under faults on real Kafka and Postgres (CASE=R1,R3,…,twins SHORT=1 SEED=n; needs Docker on Linux)
+	@go run ./e2e/faults $(if $(CASE),-case $(CASE)) $(if $(SHORT),-short) $(if $(SEED),-seed $(SEED))
 
 .PHONY: fuzz
 fuzz: ## fuzz every fuzz target for FUZZ (5s) each
