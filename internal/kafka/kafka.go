@@ -12,7 +12,6 @@ import (
 	"log/slog"
 	"net"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -49,8 +48,7 @@ type Client struct {
 func Open(c Config) (*Client, error) {
 	cl := &Client{cfg: c}
 	var err error
-	opts := append(cl.options(), kgo.RecordDeliveryTimeout(deliveryTimeout), kgo.UnknownTopicRetries(3), kgo.ProducerLinger(0))
-	if cl.kgo, err = kgo.NewClient(opts...); err != nil {
+	if cl.kgo, err = kgo.NewClient(cl.producing()...); err != nil {
 		return nil, fmt.Errorf("configure kafka client: %w", err)
 	}
 	cl.admin = kadm.NewClient(cl.kgo)
@@ -84,22 +82,6 @@ func (c *Client) reach(err error) error {
 		return nil
 	}
 	return fmt.Errorf("reach kafka at %s: %w", strings.Join(c.cfg.Brokers, ","), err)
-}
-
-// Produce sends records in order, per key, and waits. It returns an error for each that the cluster
-// does not have.
-func (c *Client) Produce(ctx context.Context, records []engine.Outgoing) []error {
-	errs := make([]error, len(records))
-	var sent sync.WaitGroup
-	sent.Add(len(records))
-	for i, r := range records {
-		c.kgo.Produce(ctx, outgoing(r), func(_ *kgo.Record, err error) {
-			errs[i] = err
-			sent.Done()
-		})
-	}
-	sent.Wait()
-	return errs
 }
 
 func outgoing(r engine.Outgoing) *kgo.Record {
