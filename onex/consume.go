@@ -24,7 +24,15 @@ func (m *member) deliver(ctx, work context.Context) error {
 	p := m.processor()
 	p.Store = m.store
 	d := delivery.NewDispatcher(p, m.node.Workflow != nil)
-	relay := delivery.NewRelay(m.store, m.kafka.Produce, m.log)
+	sender, err := m.kafka.NewSender()
+	if err != nil {
+		return err
+	}
+	defer sender.Close()
+	relay := delivery.NewRelay(m.store, sender.Send, m.log)
+	relay.ProduceAlone = func(ctx context.Context, r engine.Outgoing) error {
+		return m.kafka.Produce(ctx, []engine.Outgoing{r})[0]
+	}
 	relay.Scheduler = m.scheduler
 	p.Committed = func(c engine.Commit) {
 		d.Committed(c)
@@ -38,7 +46,7 @@ func (m *member) deliver(ctx, work context.Context) error {
 	var background sync.WaitGroup
 	background.Go(func() { relay.Run(work, drained) })
 	background.Go(func() { d.Watch(watched, work) })
-	err := m.sessions(ctx, func(ctx context.Context) error {
+	err = m.sessions(ctx, func(ctx context.Context) error {
 		return m.consume(ctx, &claims{Dispatcher: d, work: work, observer: m.observer})
 	})
 	unwatch() // a session may have ended for good while ctx goes on

@@ -22,6 +22,12 @@ type shelf struct {
 	last    int64
 	refuses map[string]int // by key: how often
 	sent    []string
+	sweeps  int
+	waves   chan int // told of each wave's size before it is sent; nil: nobody is
+	delay   func() time.Duration
+	read    int            // records
+	tried   map[string]int // by key
+	stuck   int            // how many deletions fail
 	ticks   map[string]engine.Tick
 	gone    int           // how many ticks fail
 	busy    chan struct{} // another process leads until it is closed
@@ -38,21 +44,50 @@ func (s *shelf) Lead(ctx context.Context, f func(context.Context, engine.Queue) 
 	return f(ctx, s)
 }
 
-func (s *shelf) Next(_ context.Context, after int64, limit int) ([]engine.Queued, error) {
+func (s *shelf) Next(_ context.Context, skip engine.Except, limit int) (next []engine.Queued, more bool, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	var next []engine.Queued
 	for _, q := range s.queued {
-		if q.ID > after && len(next) < limit {
+		a := engine.Aggregate{Topic: q.Record.Topic, Key: q.Record.Key}
+		if slices.Contains(skip.IDs, q.ID) || slices.Contains(skip.Aggregates, a) || slices.Contains(skip.Topics, a.Topic) {
+			continue
+		}
+		if len(next) < limit {
 			next = append(next, q)
 		}
 	}
-	return next, nil
+	s.read += len(next)
+	return next, len(next) == limit, nil
 }
 
-func (s *shelf) Delete(_ context.Context, ids []int64) error {
+func (s *shelf) Read(_ context.Context, ids []int64) (found []engine.Queued, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	for _, q := range s.queued {
+		if slices.Contains(ids, q.ID) {
+			found = append(found, q)
+		}
+	}
+	return found, nil
+}
+
+func (s *shelf) Sweep(context.Context, []string) (bool, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.sweeps++
+	return s.sweeps%3 != 0, nil
+}
+
+func (s *shelf) Delete(ctx context.Context, ids []int64) error {
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.stuck > 0 {
+		s.stuck--
+		return errStuck
+	}
 	s.queued = slices.DeleteFunc(s.queued, func(q engine.Queued) bool { return slices.Contains(ids, q.ID) })
 	return nil
 }
@@ -97,13 +132,28 @@ func (s *shelf) Wait(ctx context.Context, wake <-chan struct{}, d time.Duration)
 	return nil
 }
 
+// produce takes all or none of a key's records, as a broker does of a partition's batch.
 func (s *shelf) produce(_ context.Context, records []engine.Outgoing) []error {
+	if s.waves != nil {
+		s.waves <- len(records)
+	}
+	if s.delay != nil {
+		time.Sleep(s.delay())
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.tried == nil {
+		s.tried = map[string]int{}
+	}
 	errs := make([]error, len(records))
+	refused := map[string]bool{}
 	for i, r := range records {
-		if s.refuses[r.Key] > 0 {
+		s.tried[r.Key]++
+		if !refused[r.Key] && s.refuses[r.Key] > 0 {
 			s.refuses[r.Key]--
+			refused[r.Key] = true
+		}
+		if refused[r.Key] {
 			errs[i] = errors.New("too large")
 			continue
 		}

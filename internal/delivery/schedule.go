@@ -44,6 +44,17 @@ func (s *Scheduler) begin() {
 	}
 }
 
+// names returns the schedules there are.
+func (s *Scheduler) names() []string {
+	names := []string{}
+	if s != nil {
+		for _, one := range s.schedules {
+			names = append(names, one.Name)
+		}
+	}
+	return names
+}
+
 // tick sends what is due and returns how long nothing more is, at most limit.
 func (s *Scheduler) tick(ctx context.Context, q engine.Queue, limit time.Duration) (time.Duration, error) {
 	if s == nil || len(s.schedules) == 0 {

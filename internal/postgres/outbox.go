@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -10,40 +11,146 @@ import (
 	"github.com/omninode-ai/omninode/onex/engine"
 )
 
-const leadPoll = time.Second // how often a standby asks whether the relay's place is free
+// The relay's lease. A process that renewed it for the last time is followed after at most leaseTerm;
+// it stops by itself leaseMargin earlier.
+const (
+	leaseTerm   = 2500 * time.Millisecond
+	leaseRenew  = 500 * time.Millisecond
+	leaseMargin = 250 * time.Millisecond
+)
 
-// Lead implements engine.Outbox. The lock belongs to the session that also reads and deletes, so a
-// process that lost it cannot delete.
+var errTermEnded = errors.New("another process relays the outbox, or the lease could not be renewed")
+
+// Lead implements engine.Outbox: by a lease on the database's clock. What is done with the queue is
+// refused once another process has begun a later term.
 func (s *Store) Lead(ctx context.Context, f func(ctx context.Context, q engine.Queue) error) error {
 	pooled, err := s.pool.Acquire(ctx)
 	if err != nil {
 		return fmt.Errorf("connect outbox relay: %w", err)
 	}
-	conn := pooled.Hijack()
-	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }() // ends the lock as well
-	for {
-		var leads bool
-		const lock = `SELECT pg_try_advisory_lock(hashtextextended('omninode outbox ' || current_schema(), 0))`
-		if err := conn.QueryRow(ctx, lock).Scan(&leads); err != nil {
-			return fmt.Errorf("lock outbox: %w", err)
-		}
-		if leads {
-			break
-		}
-		if err := sleep(ctx, leadPoll); err != nil {
-			return err
-		}
+	q := &queue{store: s, conn: pooled.Hijack()}
+	defer func() { _ = q.conn.Close(context.WithoutCancel(ctx)) }()
+	if err := q.listen(ctx, "LISTEN", "relay_"); err != nil {
+		return err
 	}
-	if _, err := conn.Exec(ctx, `SET idle_session_timeout = `+millis(leaderSilence)); err != nil {
-		return fmt.Errorf("bound the relay's silence: %w", err)
-	}
-	const listen = `DO $$ BEGIN EXECUTE format('LISTEN %I', 'outbox_' || current_schema()); END $$`
-	if _, err := conn.Exec(ctx, listen); err != nil {
-		return fmt.Errorf("listen to outbox: %w", err)
+	since, err := q.take(ctx)
+	if err != nil {
+		return err
 	}
 	s.leading.Store(true)
 	defer s.leading.Store(false)
-	return f(ctx, &queue{s, conn})
+	defer q.release(ctx)
+	if err := errors.Join(q.listen(ctx, "UNLISTEN", "relay_"), q.listen(ctx, "LISTEN", "outbox_")); err != nil {
+		return err
+	}
+	term, end := context.WithCancelCause(ctx)
+	renewed := make(chan struct{})
+	go func() {
+		defer close(renewed)
+		end(q.renew(term, since))
+	}()
+	err = f(term, q)
+	end(nil)
+	<-renewed
+	if cause := context.Cause(term); errors.Is(cause, errTermEnded) {
+		return cause
+	}
+	return err
+}
+
+// listen begins or ends to listen to one of the schema's channels.
+func (q *queue) listen(ctx context.Context, verb, channel string) error {
+	sql := `DO $$ BEGIN EXECUTE format('` + verb + ` %I', '` + channel + `' || current_schema()); END $$`
+	if _, err := q.conn.Exec(ctx, sql); err != nil {
+		return fmt.Errorf("%s to %sthe schema: %w", verb, channel, err)
+	}
+	return nil
+}
+
+// take waits until the lease is free and begins the next term. It returns when the lease was not yet
+// taken, from where on it is trusted.
+func (q *queue) take(ctx context.Context) (since time.Time, err error) {
+	const query = `
+		WITH taken AS (
+			UPDATE relay SET term = term + 1, holder = $1, taken_at = clock_timestamp(), expires_at = clock_timestamp() + $2
+			WHERE expires_at <= clock_timestamp() RETURNING term)
+		SELECT (SELECT term FROM taken), greatest(expires_at - clock_timestamp(), '0') FROM relay`
+	for {
+		since = time.Now()
+		var term *int64
+		var left time.Duration
+		if err := q.store.pool.QueryRow(ctx, query, q.store.instance, leaseTerm).Scan(&term, &left); err != nil {
+			return since, fmt.Errorf("take over the outbox relay: %w", err)
+		}
+		if term != nil {
+			q.term = *term
+			return since, nil
+		}
+		if err := q.Wait(ctx, nil, left+time.Millisecond); err != nil {
+			return since, err
+		}
+	}
+}
+
+// renew prolongs the lease until ctx ends, or returns errTermEnded as soon as it is no longer trusted.
+func (q *queue) renew(ctx context.Context, since time.Time) error {
+	for {
+		trusted, cancel := context.WithDeadline(ctx, since.Add(leaseTerm-leaseMargin))
+		if err := sleep(trusted, leaseRenew); err == nil {
+			start := time.Now()
+			err = q.prolong(trusted)
+			switch {
+			case err == nil:
+				since = start
+			case errors.Is(err, engine.ErrFenced):
+				cancel()
+				return errTermEnded
+			}
+		}
+		over := trusted.Err() != nil
+		cancel()
+		switch {
+		case ctx.Err() != nil:
+			return nil //nolint:nilerr // it is not needed any longer
+		case over:
+			return errTermEnded
+		}
+	}
+}
+
+// lazily makes a transaction that may be lost with a crash of the server not wait for the disk.
+const lazily = `SELECT set_config('synchronous_commit', 'off', true)`
+
+func (q *queue) prolong(ctx context.Context) error {
+	t := &transaction{store: q.store}
+	t.add(lazily)
+	t.guarded(stateFenced, 1, `UPDATE relay SET expires_at = clock_timestamp() + $2 WHERE term = $1 RETURNING 1`, q.term, leaseTerm)
+	return q.run(ctx, t, "renew the relay's lease")
+}
+
+// release lets the next process begin at once.
+func (q *queue) release(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+	defer cancel()
+	t := &transaction{store: q.store}
+	t.add(`UPDATE relay SET expires_at = '-infinity' WHERE term = $1`, q.term)
+	t.add(`SELECT pg_notify('relay_' || current_schema(), '')`)
+	_ = q.run(ctx, t, "release the relay's lease") // else it expires
+}
+
+// run commits a transaction of this term.
+func (q *queue) run(ctx context.Context, t *transaction, what string) error {
+	err := q.store.pool.SendBatch(ctx, &t.Batch).Close()
+	switch sqlState(err) {
+	case stateFenced:
+		return engine.ErrFenced
+	case stateConflict:
+		return engine.ErrConflict
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", what, err)
+	}
+	return nil
 }
 
 func sleep(ctx context.Context, d time.Duration) error {
@@ -55,38 +162,6 @@ func sleep(ctx context.Context, d time.Duration) error {
 	case <-timer.C:
 		return nil
 	}
-}
-
-// queue implements engine.Queue.
-type queue struct {
-	store *Store
-	conn  *pgx.Conn
-}
-
-var _ engine.Queue = (*queue)(nil)
-
-// Next implements engine.Queue.
-func (q *queue) Next(ctx context.Context, after int64, limit int) ([]engine.Queued, error) {
-	const query = `SELECT id, topic, key, header_names, header_values, value FROM outbox WHERE id > $1 ORDER BY id LIMIT $2`
-	records, err := collect(ctx, q.conn, func(row pgx.CollectableRow) (r engine.Queued, err error) {
-		var key []byte
-		var names, values [][]byte
-		err = row.Scan(&r.ID, &r.Record.Topic, &key, &names, &values, &r.Record.Value)
-		r.Record.Key, r.Record.Headers = string(key), zip(names, values)
-		return r, err
-	}, query, after, limit)
-	if err != nil {
-		return nil, fmt.Errorf("read outbox: %w", err)
-	}
-	return records, nil
-}
-
-// Delete implements engine.Queue.
-func (q *queue) Delete(ctx context.Context, ids []int64) error {
-	if _, err := q.conn.Exec(ctx, `DELETE FROM outbox WHERE id = ANY ($1)`, ids); err != nil {
-		return fmt.Errorf("delete from outbox: %w", err)
-	}
-	return nil
 }
 
 // Wait implements engine.Queue.
@@ -113,3 +188,13 @@ func (q *queue) Wait(ctx context.Context, wake <-chan struct{}, d time.Duration)
 	}
 	return nil
 }
+
+// queue implements engine.Queue.
+type queue struct {
+	store *Store
+	conn  *pgx.Conn // listens
+	term  int64
+	floor floor
+}
+
+var _ engine.Queue = (*queue)(nil)

@@ -32,6 +32,9 @@ type Config struct {
 	MaxConns int32  // 0: 6
 	Schema   string // in place of the search path of the URL's role: for people who act for a node
 
+	// InboxRetention is how long it is remembered what was handled; 0: DefaultInboxRetention.
+	InboxRetention time.Duration
+
 	// Dial opens connections; nil dials the URL's host.
 	Dial func(ctx context.Context, network, addr string) (net.Conn, error)
 }
@@ -45,10 +48,9 @@ const (
 	lockTimeout       = 5 * time.Second
 	statementTimeout  = 10 * time.Second
 
-	// The relay's place belongs to a session: that of a host which vanished, or of a process which was
-	// stopped, must end by itself. In charge, the relay is never silent for longer than a broker takes.
-	keepaliveSeconds = "5" // idle time and interval, three of which end a connection
-	leaderSilence    = 30 * time.Second
+	// A host that vanished leaves connections behind: idle time and interval of the questions whether it is
+	// there, three of which end one.
+	keepaliveSeconds = "5"
 )
 
 // Store is a node's schema. It is safe for concurrent use.
@@ -57,6 +59,8 @@ type Store struct {
 	group    string
 	instance string
 	leading  atomic.Bool // this process relays the outbox: it need not notify itself
+
+	retention time.Duration // of the inbox
 }
 
 var (
@@ -97,7 +101,7 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open database pool: %w", err)
 	}
-	return &Store{pool: pool, group: c.Group, instance: c.Instance}, nil
+	return &Store{pool: pool, group: c.Group, instance: c.Instance, retention: cmp.Or(c.InboxRetention, DefaultInboxRetention)}, nil
 }
 
 // redact keeps a parse error's reason but not the url, which holds a password.

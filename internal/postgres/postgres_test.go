@@ -85,7 +85,7 @@ func TestStore(t *testing.T) {
 		s := open(t, roleURL)
 		return enginetest.Subject{Store: s, Outbox: func(ctx context.Context) (sent []engine.Outgoing, err error) {
 			err = s.Lead(ctx, func(ctx context.Context, q engine.Queue) error {
-				queued, err := q.Next(ctx, 0, 1000)
+				queued, _, err := q.Next(ctx, engine.Except{}, 1000)
 				for _, r := range queued {
 					sent = append(sent, r.Record)
 				}
@@ -215,7 +215,7 @@ func TestLead(t *testing.T) {
 		if err := q.Wait(ctx, nil, 20*time.Second); err != nil || time.Since(start) > 10*time.Second {
 			return fmt.Errorf("was not woken: %w", err)
 		}
-		queued, err := q.Next(ctx, 0, 10)
+		queued, _, err := q.Next(ctx, engine.Except{}, 10)
 		if err != nil || len(queued) != 1 {
 			return fmt.Errorf("outbox has %d records: %w", len(queued), err)
 		}

@@ -15,7 +15,7 @@ func (q *queue) Ticks(ctx context.Context) (map[string]engine.Tick, error) {
 		name string
 		tick engine.Tick
 	}
-	rows, err := collect(ctx, q.conn, func(row pgx.CollectableRow) (n named, err error) {
+	rows, err := collect(ctx, q.store.pool, func(row pgx.CollectableRow) (n named, err error) {
 		err = row.Scan(&n.name, &n.tick.Spec, &n.tick.At)
 		return n, err
 	}, `SELECT name, spec, last_tick FROM schedule`)
@@ -39,14 +39,8 @@ func (q *queue) Tick(ctx context.Context, name string, last, next engine.Tick, s
 		statement, args = further, append(args, last.Spec, last.At)
 	}
 	t := &transaction{store: q.store}
-	t.add(`WITH moved AS (`+statement+`) SELECT guard((SELECT count(*) FROM moved), '`+stateConflict+`')`, args...)
+	q.mine(t)
+	t.guarded(stateConflict, 1, statement, args...)
 	t.outbox(send)
-	err := q.conn.SendBatch(ctx, &t.Batch).Close()
-	if sqlState(err) == stateConflict {
-		return engine.ErrConflict
-	}
-	if err != nil {
-		return fmt.Errorf("write tick of schedule %s: %w", name, err)
-	}
-	return nil
+	return q.run(ctx, t, "write tick of schedule "+name)
 }

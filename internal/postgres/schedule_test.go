@@ -54,7 +54,7 @@ func TestTicks(t *testing.T) {
 		if err != nil || len(ticks) != 1 || ticks["hourly"].Spec != other.Spec || !ticks["hourly"].At.Equal(other.At) {
 			return fmt.Errorf("ticks %+v: %w", ticks, err)
 		}
-		queued, err := q.Next(ctx, 0, 10)
+		queued, _, err := q.Next(ctx, engine.Except{}, 10)
 		var values []string
 		for _, r := range queued {
 			values = append(values, string(r.Record.Value))

@@ -96,7 +96,7 @@ func TestPeopleSettleParkedRecords(t *testing.T) {
 func letters(t *testing.T, s *postgres.Store, topic string) {
 	t.Helper()
 	err := s.Lead(t.Context(), func(ctx context.Context, q engine.Queue) error {
-		sent, err := q.Next(ctx, 0, 10)
+		sent, _, err := q.Next(ctx, engine.Except{}, 10)
 		if err != nil || len(sent) != 1 || sent[0].Record.Topic != topic {
 			t.Errorf("sent %+v, %v", sent, err)
 			return err

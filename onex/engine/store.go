@@ -68,15 +68,19 @@ type Due struct {
 
 // Outbox hands committed records on to a broker, by one process of the node at a time.
 type Outbox interface {
-	// Lead waits until no other process relays the node's outbox, then calls f and returns its error.
+	// Lead waits until no other process relays the node's outbox, then calls f and returns its error. The
+	// context that f gets ends with the term: when another process may have taken over.
 	Lead(ctx context.Context, f func(ctx context.Context, q Queue) error) error
 }
 
-// Queue is the outbox in the hands of the process that relays it. It is not safe for concurrent use.
+// Queue is the outbox in the hands of the process that relays it, for one term. It is safe for
+// concurrent use.
 type Queue interface {
-	// Next returns up to limit records with an id above after, in the order in which those of one key
-	// were committed, which is that of their ids.
-	Next(ctx context.Context, after int64, limit int) ([]Queued, error)
+	// Next returns up to limit records, those of one aggregate in the order in which they were committed,
+	// which is that of their ids; more says that there may be further ones. Those skip names are left out.
+	Next(ctx context.Context, skip Except, limit int) (records []Queued, more bool, err error)
+	// Read returns those of some records that are still there, in the order of their ids.
+	Read(ctx context.Context, ids []int64) ([]Queued, error)
 	// Delete removes records that the broker has.
 	Delete(ctx context.Context, ids []int64) error
 	// Ticks returns the last tick of each schedule, by name.
@@ -85,8 +89,21 @@ type Queue interface {
 	// outbox, in one transaction. It is ErrConflict if the last tick is another.
 	Tick(ctx context.Context, name string, last, next Tick, send []Outgoing) error
 	// Wait returns when there may be something new: at a commit of any process, when wake is
-	// signalled, or after d.
+	// signalled, or after d. It is called by one goroutine at a time.
 	Wait(ctx context.Context, wake <-chan struct{}, d time.Duration) error
+	// Sweep removes some of what was kept for long enough; more says that there is further. schedules
+	// are those the node has.
+	Sweep(ctx context.Context, schedules []string) (more bool, err error)
+}
+
+// Aggregate is what the outbox keeps order for.
+type Aggregate struct{ Topic, Key string }
+
+// Except names records of the outbox that are not wanted.
+type Except struct {
+	IDs        []int64
+	Aggregates []Aggregate
+	Topics     []string
 }
 
 // Tick is a moment at which a schedule sent its command, or at which it was first seen.

@@ -1,0 +1,6 @@
+package postgres
+
+import "github.com/omninode-ai/omninode/onex/engine"
+
+// Floor returns the id above which a queue reads.
+func Floor(q engine.Queue) int64 { return q.(*queue).floor.id } //nolint:forcetypeassert // of this package
