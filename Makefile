@@ -81,7 +81,7 @@ lint: ## format check and linters, including the direction of dependencies, also
 	@OMNINODE_LINT=1 go test -count=1 -run TestScaffoldsLint ./codegen
 
 .PHONY: bench
-bench: build ## measure the figures of docs/FIGURES.md (CASE=generate,scale,peers,image,node,e2e,dagger,airgap,P1,P2,pipeline)
+bench: build ## measure the figures of docs/FIGURES.md (CASE=generate,scale,peers,image,node,e2e,dagger,airgap,P1,P2,P3,P4,P5,P6,idle,pipeline)
 	@go run ./e2e/bench $(if $(CASE),-case $(CASE))
 
 .PHONY: faults

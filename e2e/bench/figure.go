@@ -49,7 +49,9 @@ func short(v float64) string {
 func ratios(a, b series) series {
 	var all series
 	for i := range min(len(a), len(b)) {
-		all = append(all, a[i]/b[i])
+		if b[i] > 0 {
+			all = append(all, a[i]/b[i])
+		}
 	}
 	return all
 }
@@ -65,7 +67,9 @@ func rates(laps []lap) series {
 func costs(laps []lap) series {
 	var all series
 	for _, l := range laps {
-		all = append(all, l.cpu/1000)
+		if l.cpu > 0 { // some are only timed
+			all = append(all, l.cpu/1000)
+		}
 	}
 	return all
 }

@@ -26,7 +26,7 @@ func (b *bench) throughput(ctx context.Context) error {
 			names = append(names, watermill, goka)
 			runners = append(runners, s.rival(watermill, "watermill-kafka"), s.rival(goka, "goka"))
 		}
-		laps, err := s.race(ctx, flowRecords, flowKeys, runners...)
+		laps, err := s.race(ctx, flowRecords, runners...)
 		if err != nil {
 			return err
 		}
@@ -52,7 +52,7 @@ func (b *bench) transactions(ctx context.Context) error {
 			return err
 		}
 		const bare, session, node = "bare kgo loop, at least once", "bare GroupTransactSession, 100 ms", "compute node, exactly once"
-		laps, err := s.race(ctx, flowRecords, flowKeys, s.hand(bare, "bare"), s.hand(session, "session"), s.ours(node, "compute"))
+		laps, err := s.race(ctx, flowRecords, s.hand(bare, "bare"), s.hand(session, "session"), s.ours(node, "compute"))
 		if err != nil {
 			return err
 		}

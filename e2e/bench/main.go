@@ -48,6 +48,11 @@ func measures() []measure {
 		{"airgap", "ci/airgap up when everything is there", (*bench).airgap},
 		{"P1", "a node's throughput beside a bare Kafka loop, watermill-kafka and goka; needs Docker", (*bench).throughput},
 		{"P2", "what exactly once costs: a compute node beside a bare GroupTransactSession; needs Docker", (*bench).transactions},
+		{"idle", "what a node of each kind costs that has nothing to do; needs Docker", (*bench).idle},
+		{"P3", "what a node adds to the way of a record at 1,000 a second; needs Docker", (*bench).latency},
+		{"P4", "an outbox relayed to Kafka beside COPY, River and watermill-sql; needs Docker", (*bench).relay},
+		{"P5", "from commit to a consumer beside fdatasync and River; needs Docker", (*bench).pickup},
+		{"P6", "a reducer's keyed state beside upserts, COPY, a reducer by hand and goka; needs Docker", (*bench).state},
 		{"pipeline", "make pipeline, warm, without a change", (*bench).pipeline},
 	}
 }

@@ -31,6 +31,7 @@ type stage struct {
 	subject string // program of the nodes and of the loops written by hand
 	rivals  string // program of the other libraries; "" if they cannot be built here
 	names   int
+	folded  int64 // events that the last reducer handled
 }
 
 // partitions of every topic.
@@ -87,8 +88,15 @@ func (s *stage) name(prefix string) string {
 }
 
 // topic creates a topic.
-func (s *stage) topic(ctx context.Context, name string) error {
-	res, err := s.admin.CreateTopic(ctx, partitions, 1, nil, name)
+func (s *stage) topic(ctx context.Context, name string) error { return s.create(ctx, name, nil) }
+
+// compacted creates a topic that keeps the last record of each key.
+func (s *stage) compacted(ctx context.Context, name string) error {
+	return s.create(ctx, name, map[string]*string{"cleanup.policy": new("compact")})
+}
+
+func (s *stage) create(ctx context.Context, name string, config map[string]*string) error {
+	res, err := s.admin.CreateTopic(ctx, partitions, 1, config, name)
 	if err == nil {
 		err = res.Err
 	}

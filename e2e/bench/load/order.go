@@ -134,3 +134,16 @@ func Headers(e event.Envelope) []kgo.RecordHeader {
 	}
 	return headers
 }
+
+// PlaceOf returns which of all records a record is, given how many keys there are.
+func PlaceOf(r *kgo.Record, keys int) (int, error) {
+	var k int
+	if _, err := fmt.Sscanf(string(r.Key), "k%d", &k); err != nil {
+		return 0, fmt.Errorf("key %q: %w", r.Key, err)
+	}
+	var o struct{ N int }
+	if err := json.Unmarshal(r.Value, &o); err != nil {
+		return 0, err
+	}
+	return o.N*keys + k, nil
+}

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime/pprof"
+	"strconv"
 	"syscall"
 
 	"github.com/omninode-ai/omninode/e2e/bench/load"
@@ -41,7 +42,16 @@ func run(ctx context.Context, args []string, env func(string) string) error {
 		}()
 	}
 	place := load.Place{Brokers: env("BENCH_BROKERS"), Group: env("BENCH_GROUP"), Input: env("BENCH_INPUT"), Output: env("BENCH_OUTPUT")}
+	rows, _ := strconv.Atoi(env("BENCH_ROWS")) // only some roles want them
+	keys, _ := strconv.Atoi(env("BENCH_KEYS"))
+	states := load.States{Database: env("BENCH_DATABASE"), Rows: rows, Keys: keys}
 	switch role := args[0]; role {
+	case "upsert":
+		return load.Upsert(ctx, states)
+	case "copy":
+		return load.Copy(ctx, states)
+	case "fold":
+		return load.Fold(ctx, place, states.Database)
 	case "bare":
 		return load.Bare(ctx, place)
 	case "work":
