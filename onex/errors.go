@@ -75,5 +75,6 @@ const (
 	CodeSchema      = "ONEX_DATABASE_002_SCHEMA"
 	CodeExactlyOnce = "ONEX_KAFKA_001_EXACTLY_ONCE"
 	CodeReplaced    = "ONEX_NODE_003_REPLACED"
+	CodeState       = "ONEX_STATE_001_DIFFERS"
 	CodeInternal    = "ONEX_NODE_004_FAILED"
 )

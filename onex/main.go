@@ -12,7 +12,8 @@ import (
 )
 
 // Main is the main function of a node's program: it runs nodes in one process until SIGTERM or
-// SIGINT and exits. A second signal ends the process at once. With --version it only says what it is.
+// SIGINT and exits. A second signal ends the process at once. With --version it only says what it is, with verify whether the states of
+// its reducers are the fold of their inputs.
 func Main(nodes ...Node) {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	context.AfterFunc(ctx, stop)                                     // from here on a signal does what it does by default
@@ -26,11 +27,16 @@ func mainCode(ctx context.Context, args []string, stdout, stderr io.Writer, node
 		}
 		return 0
 	}
-	if len(args) > 0 {
-		fmt.Fprintf(stderr, "error: unknown argument %q\nnext:  nodes are configured by environment variables; --version is the only flag\n", args[0])
+	var err error
+	switch {
+	case len(args) == 1 && args[0] == "verify":
+		err = verify(ctx, Config{Output: stderr}, stdout, nodes)
+	case len(args) > 0:
+		fmt.Fprintf(stderr, "error: unknown argument %q\nnext:  nodes are configured by environment variables; verify and --version are all they are told\n", args[0])
 		return 2
+	default:
+		err = Run(ctx, Config{Output: stderr}, nodes...)
 	}
-	err := Run(ctx, Config{Output: stderr}, nodes...)
 	if err == nil {
 		return 0
 	}

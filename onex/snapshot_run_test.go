@@ -88,4 +88,3 @@ func TestSnapshots(t *testing.T) {
 		}
 	}
 }
-

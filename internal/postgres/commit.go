@@ -99,29 +99,33 @@ func (t *transaction) fence(l engine.Lease, commits []engine.Commit) {
 }
 
 func (t *transaction) inbox(commits []engine.Commit) {
-	handled := make([]engine.Item, 0, len(commits))
+	handled := make([]engine.Commit, 0, len(commits))
 	for _, c := range commits {
 		if c.Inbox {
-			handled = append(handled, c.Item)
+			handled = append(handled, c)
 		}
 	}
 	if len(handled) == 0 {
 		return
 	}
-	slices.SortFunc(handled, func(a, b engine.Item) int {
-		return cmp.Or(a.Event.Type.Compare(b.Event.Type), cmp.Compare(a.IdempotencyKey, b.IdempotencyKey))
+	slices.SortFunc(handled, func(a, b engine.Commit) int {
+		return cmp.Or(a.Item.Event.Type.Compare(b.Item.Event.Type), cmp.Compare(a.Item.IdempotencyKey, b.Item.IdempotencyKey))
 	})
 	n := len(handled)
-	inputs, keys, events, offsets := make([]string, n), make([]string, n), make([]string, n), make([]int64, n)
-	for i, it := range handled {
+	inputs, keys, events, offsets, versions := make([]string, n), make([]string, n), make([]string, n), make([]int64, n), make([]*int64, n)
+	for i, c := range handled {
+		it := c.Item
 		inputs[i], keys[i], events[i], offsets[i] = it.Event.Type.String(), it.IdempotencyKey, it.Event.ID, it.Record.Offset
+		if c.State != nil {
+			versions[i] = new(c.State.Expect + 1)
+		}
 	}
-	r := handled[0].Record
+	r := handled[0].Item.Record
 	t.guarded(stateConflict, n, `
-		INSERT INTO inbox (input, idempotency_key, event_id, topic, partition, record_offset)
-		SELECT h.input, h.key, h.event, $5, $6, h.at
-		FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[]) AS h (input, key, event, at)
-		ON CONFLICT DO NOTHING RETURNING 1`, inputs, keys, events, offsets, r.Topic, r.Partition)
+		INSERT INTO inbox (input, idempotency_key, event_id, topic, partition, record_offset, state_version)
+		SELECT h.input, h.key, h.event, $6, $7, h.at, h.version
+		FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::bigint[]) AS h (input, key, event, at, version)
+		ON CONFLICT DO NOTHING RETURNING 1`, inputs, keys, events, offsets, versions, r.Topic, r.Partition)
 }
 
 // outbox draws ids in the order of the records.
