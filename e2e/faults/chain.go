@@ -257,7 +257,7 @@ func (c *chain) check(ctx context.Context, sum *chainSum) error {
 	if err := c.checkInbox(ctx, made); err != nil {
 		return err
 	}
-	if err := c.checkState(ctx); err != nil {
+	if err := c.checkState(ctx, c.gate, c.double); err != nil {
 		return err
 	}
 	for _, node := range []string{c.gate, c.fold} {
@@ -314,13 +314,13 @@ func (c *chain) checkInbox(ctx context.Context, committed []seen) error {
 	})
 }
 
-// checkState wants that each key's state is the fold of its inputs.
-func (c *chain) checkState(ctx context.Context) error {
+// checkState wants that each key's state is the fold of its inputs as they came through some nodes.
+func (c *chain) checkState(ctx context.Context, through ...string) error {
 	states, err := c.h.states(ctx, c.fold)
 	if err != nil {
 		return err
 	}
-	ids := c.ids(c.gate, c.double)
+	ids := c.ids(through...)
 	for key, links := range c.want {
 		events := make([]link, len(links))
 		for i := range links {

@@ -43,6 +43,7 @@ type fault struct {
 func cases() []fault {
 	return []fault{
 		{"R1", "eos_chain_kill", "an effect, a compute and a reducer in a row; processes are killed, attempts and transactions aborted, the broker bounced", 3 * time.Minute, 3 * time.Hour, chainKill},
+		{"R3", "zombie_pause", "a process is stopped in the middle of a transaction until its partitions are another's, and continued", 3 * time.Minute, time.Hour, zombiePause},
 		{"R7", "state_offset_atomic", "a reducer ends itself at every step between fetch and acknowledgement", 3 * time.Minute, 2 * time.Hour, stateAtomic},
 	}
 }

@@ -11,7 +11,7 @@ func patches() []patch {
 func steps() []string {
 	return []string{
 		"claimed", "polled", "fetched", "opened", "viewed", "admitted", "handled", "decided", "reopened",
-		"committing", "sent", "answered", "advanced", "settled", "relaying", "produced", "deleted",
+		"committing", "sent", "answered", "advanced", "settled", "relaying", "produced", "deleting", "deleted",
 	}
 }
 
@@ -22,7 +22,7 @@ func failpoints() []patch {
 		worker   = "internal/delivery/worker.go"
 		turn     = "internal/delivery/turn.go"
 		delivery = "internal/delivery/delivery.go"
-		relay    = "internal/delivery/relay.go"
+		relay    = "internal/delivery/term.go"
 		dispatch = "internal/delivery/dispatcher.go"
 		consume  = "internal/kafka/consume.go"
 		transact = "internal/kafka/transact.go"
@@ -51,8 +51,10 @@ func failpoints() []patch {
 		},
 		{commit, "return engine.ErrFenced", "failpoint.Note(\"fenced\")\nreturn engine.ErrFenced", "count of fenced commits"},
 		{commit, "case stateConflict:\n\t\treturn engine.ErrConflict", "case stateConflict:\nfailpoint.Note(\"conflict\")\nreturn engine.ErrConflict", "count of conflicts"},
-		before(relay, "relaying", "for i, err := range r.Produce(ctx, records) {"),
-		{relay, "return refused, false, err\n\t\t}\n\t\tif len(batch)", "return refused, false, err\n\t\t}\n" + hit("deleted") + "if len(batch)", "failpoint deleted"},
+		before(relay, "relaying", "for i, err := range t.Produce(ctx, out) {"),
+		before(relay, "produced", "if len(sent) > 0 {\n\t\tt.sent <- sent"),
+		before(relay, "deleting", "if err := t.q.Delete(bounded, ids); err != nil {"),
+		before(relay, "deleted", "t.mu.Lock()\n\tfor _, id := range ids {"),
 		after(transact, "transacting", "failed := tx.failures()"),
 		{
 			transact, "kgo.TransactionEndTry(err == nil && len(failed) == 0)",
@@ -79,7 +81,7 @@ const (
 func planted() []patch {
 	const (
 		delivery = "internal/delivery/delivery.go"
-		relay    = "internal/delivery/relay.go"
+		relay    = "internal/delivery/term.go"
 		consume  = "internal/kafka/consume.go"
 		commit   = "internal/postgres/commit.go"
 		state    = "internal/postgres/state.go"
@@ -96,19 +98,18 @@ func planted() []patch {
 			commits, err := p.decideEach(ctx, stop, items)`, commitBeforeHandle,
 		},
 		{ // the outbox forgets a record before the broker has it
-			relay, "if err := q.Delete(ctx, r.send(ctx, batch, held, tried, refused)); err != nil {",
+			relay, "sent := make([]int64, 0, len(records))",
 			`if failpoint.Twin("` + ackBeforeOutbox + `") {
 				var ids []int64
-				for _, q := range batch {
+				for _, q := range records {
 					ids = append(ids, q.ID)
 				}
-				if err := q.Delete(ctx, ids); err != nil {
-					return refused, false, err
+				if err := t.q.Delete(ctx, ids); err != nil {
+					return err
 				}
+				failpoint.Hit("acknowledged")
 			}
-			sent := r.send(ctx, batch, held, tried, refused)
-			failpoint.Hit("produced")
-			if err := q.Delete(ctx, sent); err != nil {`, ackBeforeOutbox,
+			sent := make([]int64, 0, len(records))`, ackBeforeOutbox,
 		},
 		{ // the inbox is written by itself, before the rest
 			commit, "t := &transaction{store: s}",

@@ -19,6 +19,8 @@ func twins() []twin {
 		{commitBeforeHandle, "state_offset_atomic", stateAtomic},
 		{dedupOutside, "state_offset_atomic", stateAtomic},
 		{selectThenWrite, "state_offset_atomic", stateAtomic},
+		{fenceRemoved, "zombie_pause", zombiePause},
+		{generationOnly, "zombie_pause", zombiePause},
 		{readUncommitted, "eos_chain_kill", chainKill},
 	}
 }
