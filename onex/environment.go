@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/omninode-ai/omninode/internal/postgres"
 	"github.com/omninode-ai/omninode/internal/vault"
 	"github.com/omninode-ai/omninode/onex/config"
 )
@@ -28,9 +29,12 @@ type environment struct {
 	Instance      string
 	CheckInterval time.Duration
 	DrainTimeout  time.Duration
-	LogLevel      slog.Level
-	LogFormat     string
-	Hosts         map[string]string
+
+	InboxRetention time.Duration
+
+	LogLevel  slog.Level
+	LogFormat string
+	Hosts     map[string]string
 }
 
 // readEnvironment reports everything that is missing or malformed at once.
@@ -54,14 +58,15 @@ func readEnvironment(lookup func(string) (string, bool)) (environment, error) {
 			},
 			Token: vault.Token{Value: r.secret("VAULT_TOKEN"), File: r.text("VAULT_TOKEN_FILE", "")},
 		},
-		SecretsFile:   r.text("ONEX_SECRETS_FILE", ""),
-		HTTPAddr:      r.text("ONEX_HTTP_ADDR", ":8080"),
-		Advertise:     r.text("ONEX_ADVERTISE_ADDR", host),
-		Instance:      r.text("ONEX_INSTANCE", host),
-		CheckInterval: r.duration("ONEX_CHECK_INTERVAL", time.Second),
-		DrainTimeout:  r.duration("ONEX_DRAIN_TIMEOUT", 5*time.Second),
-		LogFormat:     r.text("ONEX_LOG_FORMAT", "json"),
-		Hosts:         r.hosts("ONEX_HOSTS"),
+		SecretsFile:    r.text("ONEX_SECRETS_FILE", ""),
+		HTTPAddr:       r.text("ONEX_HTTP_ADDR", ":8080"),
+		Advertise:      r.text("ONEX_ADVERTISE_ADDR", host),
+		Instance:       r.text("ONEX_INSTANCE", host),
+		CheckInterval:  r.duration("ONEX_CHECK_INTERVAL", time.Second),
+		DrainTimeout:   r.duration("ONEX_DRAIN_TIMEOUT", 5*time.Second),
+		InboxRetention: r.atLeast("ONEX_INBOX_RETENTION", postgres.DefaultInboxRetention, minInboxRetention),
+		LogFormat:      r.text("ONEX_LOG_FORMAT", "json"),
+		Hosts:          r.hosts("ONEX_HOSTS"),
 	}
 	for broker := range strings.SplitSeq(r.required("ONEX_KAFKA_BROKERS", "host:port of one or more Kafka brokers, separated by commas"), ",") {
 		if broker = strings.TrimSpace(broker); broker != "" {
@@ -107,6 +112,17 @@ func (r *environmentReader) duration(name string, otherwise time.Duration) time.
 	d, err := time.ParseDuration(text)
 	if err != nil || d <= 0 {
 		r.errs = append(r.errs, fmt.Errorf("%s is %q; use a duration like 5s", name, text))
+	}
+	return d
+}
+
+// minInboxRetention is longer than any relay takes to send again what it sent before it was killed.
+const minInboxRetention = time.Minute
+
+func (r *environmentReader) atLeast(name string, otherwise, least time.Duration) time.Duration {
+	d := r.duration(name, otherwise)
+	if d > 0 && d < least {
+		r.errs = append(r.errs, fmt.Errorf("%s is %s; use at least %s", name, d, least))
 	}
 	return d
 }

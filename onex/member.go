@@ -135,6 +135,7 @@ func (m *member) openDatabase(ctx context.Context) error {
 	var err error
 	m.store, err = postgres.Open(context.WithoutCancel(ctx), postgres.Config{
 		URL: m.database.Reveal(), Group: event.Group(m.node.Name), Instance: m.env.Instance, Dial: m.dial,
+		InboxRetention: m.env.InboxRetention,
 	})
 	if err != nil {
 		return &Error{Code: CodeDatabase, Err: fmt.Errorf("node %s: %w", m.node.Name, err)}
@@ -235,11 +236,11 @@ func (m *member) answers(ctx context.Context, part string, err error) {
 }
 
 func (m *member) measure(ctx context.Context) error {
-	outbox, parked, err := m.store.Depths(ctx)
+	waiting, err := m.store.Depths(ctx)
 	if err != nil {
 		return err
 	}
-	m.observer.depths(outbox, parked)
+	m.observer.depths(waiting)
 	halted, err := m.store.HaltedKeys(ctx)
 	if err == nil {
 		m.observer.halted(halted)

@@ -10,6 +10,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/omninode-ai/omninode/internal/delivery"
+	"github.com/omninode-ai/omninode/internal/postgres"
 	"github.com/omninode-ai/omninode/onex/config"
 	"github.com/omninode-ai/omninode/onex/engine"
 	"github.com/omninode-ai/omninode/onex/event"
@@ -17,14 +18,14 @@ import (
 
 // metrics are those of a process; each has the label node.
 type metrics struct {
-	registry                      *prometheus.Registry
-	processed, failed, dead       *prometheus.CounterVec
-	duplicates, parked, conflicts *prometheus.CounterVec
-	lag, outboxDepth, parkedDepth *prometheus.GaugeVec
-	checks, flags, breaker        *prometheus.GaugeVec
-	topicDrift, haltedKeys        *prometheus.GaugeVec
-	ticks, missed                 *prometheus.CounterVec
-	seconds                       *prometheus.HistogramVec
+	registry                                 *prometheus.Registry
+	processed, failed, dead                  *prometheus.CounterVec
+	duplicates, parked, conflicts            *prometheus.CounterVec
+	lag, outboxDepth, outboxAge, parkedDepth *prometheus.GaugeVec
+	checks, flags, breaker                   *prometheus.GaugeVec
+	topicDrift, haltedKeys                   *prometheus.GaugeVec
+	ticks, missed                            *prometheus.CounterVec
+	seconds                                  *prometheus.HistogramVec
 }
 
 func newMetrics() *metrics {
@@ -48,8 +49,9 @@ func newMetrics() *metrics {
 	m.ticks = counter("schedule_ticks_total", "Ticks of a schedule that were sent.", "schedule")
 	m.missed = counter("schedule_missed_total", "Ticks of a schedule that passed while no process ran.", "schedule")
 	m.lag = gauge("lag_records", "Records of a partition that were not fetched yet.", "topic", "partition")
-	m.outboxDepth = gauge("outbox_depth", "Records that wait in the outbox.")
-	m.parkedDepth = gauge("parked_depth", "Records that are parked.")
+	m.outboxDepth = gauge("outbox_depth", "Records that wait in the outbox; counted up to 10000.")
+	m.outboxAge = gauge("outbox_oldest_seconds", "How long the first record of the outbox has waited; 0: there is none.")
+	m.parkedDepth = gauge("parked_depth", "Records that are parked; counted up to 10000.")
 	m.checks = gauge("check_passes", "Whether a check of what the node needs passed last: 1 or 0.", "check")
 	m.flags = gauge("flag", "Whether a flag is on: 1 or 0.", "flag")
 	m.haltedKeys = gauge("halted_keys", "Keys that wait for a person: omninode parked.")
@@ -121,9 +123,10 @@ func (o observer) delivered(topic string, partition int32, lag int64) {
 	o.lag.WithLabelValues(o.node, topic, strconv.Itoa(int(partition))).Set(float64(lag))
 }
 
-func (o observer) depths(outbox, parked int64) {
-	o.outboxDepth.WithLabelValues(o.node).Set(float64(outbox))
-	o.parkedDepth.WithLabelValues(o.node).Set(float64(parked))
+func (o observer) depths(d postgres.Depths) {
+	o.outboxDepth.WithLabelValues(o.node).Set(float64(d.Outbox))
+	o.parkedDepth.WithLabelValues(o.node).Set(float64(d.Parked))
+	o.outboxAge.WithLabelValues(o.node).Set(d.Oldest.Seconds())
 }
 
 func (o observer) halted(keys int64) { o.haltedKeys.WithLabelValues(o.node).Set(float64(keys)) }

@@ -305,6 +305,7 @@ func TestStartRefuses(t *testing.T) {
 	}{
 		"no brokers":      {with("ONEX_KAFKA_BROKERS", ""), node, onex.CodeEnvironment, "ONEX_KAFKA_BROKERS is missing"},
 		"bad duration":    {with("ONEX_DRAIN_TIMEOUT", "soon"), node, onex.CodeEnvironment, "ONEX_DRAIN_TIMEOUT"},
+		"short retention": {with("ONEX_INBOX_RETENTION", "5s"), node, onex.CodeEnvironment, "use at least 1m0s"},
 		"bad hosts":       {with("ONEX_HOSTS", "kafka"), node, onex.CodeEnvironment, "ONEX_HOSTS"},
 		"half a vault":    {with("VAULT_ADDR", "http://127.0.0.1:1"), node, onex.CodeEnvironment, "VAULT_ROLE_ID"},
 		"two logins":      {twoLogins, node, onex.CodeEnvironment, "VAULT_TOKEN_FILE"},

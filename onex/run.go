@@ -121,7 +121,7 @@ func (p *process) run(ctx context.Context, nodes []Node) error {
 	defer func() { _ = p.consul.Stop(bounded(work)) }()
 	p.log.InfoContext(ctx, "starting", "brokers", strings.Join(p.env.Brokers, ","), "catalog", p.env.Consul,
 		"advertise", net.JoinHostPort(p.env.Advertise, strconv.Itoa(p.port)), "instance", p.env.Instance,
-		"drain_timeout", p.env.DrainTimeout.String(), "hosts", p.env.Hosts)
+		"drain_timeout", p.env.DrainTimeout.String(), "inbox_retention", p.env.InboxRetention.String(), "hosts", p.env.Hosts)
 	members, closeSecrets, err := p.assemble(ctx, nodes)
 	defer closeSecrets()
 	if err != nil {

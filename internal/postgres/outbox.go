@@ -39,6 +39,7 @@ func (s *Store) Lead(ctx context.Context, f func(ctx context.Context, q engine.Q
 	}
 	s.leading.Store(true)
 	defer s.leading.Store(false)
+	defer s.floor.Store(0)
 	defer q.release(ctx)
 	if err := errors.Join(q.listen(ctx, "UNLISTEN", "relay_"), q.listen(ctx, "LISTEN", "outbox_")); err != nil {
 		return err

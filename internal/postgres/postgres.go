@@ -60,6 +60,8 @@ type Store struct {
 	instance string
 	leading  atomic.Bool // this process relays the outbox: it need not notify itself
 
+	floor atomic.Int64 // of the outbox, as long as this process relays it
+
 	retention time.Duration // of the inbox
 }
 
@@ -123,15 +125,6 @@ func (s *Store) Ping(ctx context.Context) error {
 		return fmt.Errorf("reach database: %w", err)
 	}
 	return nil
-}
-
-// Depths counts what waits in the outbox and what is parked.
-func (s *Store) Depths(ctx context.Context) (outbox, parked int64, err error) {
-	const query = `SELECT (SELECT count(*) FROM outbox), (SELECT count(*) FROM parked)`
-	if err := s.pool.QueryRow(ctx, query).Scan(&outbox, &parked); err != nil {
-		return 0, 0, fmt.Errorf("count outbox and parked records: %w", err)
-	}
-	return outbox, parked, nil
 }
 
 // sqlState returns the SQLSTATE of a server's error, or "" of any other.

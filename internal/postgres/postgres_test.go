@@ -222,9 +222,9 @@ func TestLead(t *testing.T) {
 		if err := q.Delete(ctx, []int64{queued[0].ID}); err != nil {
 			return err
 		}
-		left, _, err := leader.Depths(ctx)
-		if err != nil || left != 0 {
-			return fmt.Errorf("%d records are left: %w", left, err)
+		left, err := leader.Depths(ctx)
+		if err != nil || left != (postgres.Depths{}) {
+			return fmt.Errorf("%+v are left: %w", left, err)
 		}
 		return nil
 	})

@@ -40,6 +40,7 @@ func (q *queue) Next(ctx context.Context, skip engine.Except, limit int) (record
 		return nil, false, fmt.Errorf("read outbox: %w", err)
 	}
 	q.floor.seen(records, skip)
+	q.store.floor.Store(q.floor.id)
 	return records, len(records) == limit || bytes >= nextBytes, nil
 }
 

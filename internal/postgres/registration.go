@@ -21,13 +21,13 @@ func (s *Store) UpsertRegistration(ctx context.Context, r registry.Registration,
 	const query = `
 		INSERT INTO ` + registrations + ` AS r (service_id, node, instance, node_type, version, address, port,
 			capabilities, events_consumed, events_emitted, contract_sha256, epoch, lease_expires_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 1, now() + $12)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, (extract(epoch FROM clock_timestamp()) * 1000)::bigint, now() + $12)
 		ON CONFLICT (service_id) DO UPDATE SET
 			node = excluded.node, instance = excluded.instance, node_type = excluded.node_type,
 			version = excluded.version, address = excluded.address, port = excluded.port,
 			capabilities = excluded.capabilities, events_consumed = excluded.events_consumed,
 			events_emitted = excluded.events_emitted, contract_sha256 = excluded.contract_sha256,
-			epoch = r.epoch + 1, registered_at = now(), heartbeat_at = now(),
+			epoch = greatest(r.epoch + 1, excluded.epoch), registered_at = now(), heartbeat_at = now(),
 			lease_expires_at = excluded.lease_expires_at, deregistered_at = NULL
 		RETURNING epoch`
 	err = s.pool.QueryRow(ctx, query, r.ID, r.Service, s.instance, f.NodeType, f.Version, r.Address, r.Port,

@@ -22,11 +22,13 @@ func (q *queue) Sweep(ctx context.Context, schedules []string) (more bool, err e
 	q.mine(t)
 	var swept int64
 	t.Queue(`WITH old AS (
-			DELETE FROM inbox WHERE (input, idempotency_key) IN (
-				SELECT input, idempotency_key FROM inbox WHERE handled_at < now() - $1::interval ORDER BY handled_at LIMIT $2)
+			DELETE FROM inbox WHERE ctid = ANY (ARRAY (
+				SELECT ctid FROM inbox WHERE handled_at < now() - $1::interval ORDER BY handled_at LIMIT $2))
 			RETURNING 1)
 		SELECT count(*) FROM old`, q.store.retention, sweepRows).QueryRow(func(row pgx.Row) error { return row.Scan(&swept) })
-	t.add(`DELETE FROM schedule WHERE name <> ALL ($1) AND updated_at < now() - $2::interval`, schedules, q.store.retention)
+	t.add(`DELETE FROM schedule WHERE name <> ALL ($1) AND updated_at < now() - $2::interval`, notNone(schedules), q.store.retention)
+	t.add(`DELETE FROM `+registrations+`
+		WHERE node = replace(current_user::text, '_', '-') AND lease_expires_at < now() - $1::interval`, q.store.retention)
 	if err := q.run(ctx, t, "sweep"); err != nil {
 		return false, fmt.Errorf("old rows: %w", err)
 	}
