@@ -151,6 +151,9 @@ func (l *ledger) live(ctx context.Context, step string) (hit bool, err error) {
 	select {
 	case <-p.p.Done():
 		hit = true
+		if err := p.broken(); err != nil {
+			return false, err
+		}
 	case <-patience.C:
 	case <-ctx.Done():
 		return false, context.Cause(ctx)
@@ -308,6 +311,9 @@ func (l *ledger) finish(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := p.awaitReady(ctx); err != nil {
+		return err
+	}
 	if err := l.h.await(ctx, l.node, int64(l.sent), time.Minute); err != nil {
 		return err
 	}
@@ -338,6 +344,9 @@ func (l *ledger) replay(ctx context.Context) error {
 	}
 	p, err := l.launch(ctx, again, "")
 	if err != nil {
+		return err
+	}
+	if err := p.awaitReady(ctx); err != nil {
 		return err
 	}
 	if err := l.h.await(ctx, again, int64(l.sent), time.Minute); err != nil {

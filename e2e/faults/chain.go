@@ -76,6 +76,9 @@ func (h *harness) chainRound(ctx context.Context, sum *chainSum) error {
 		return err
 	}
 	drained := c.drain(ctx)
+	if drained != nil && !isViolation(drained) {
+		return drained
+	}
 	h.endProcesses()
 	if err := c.check(ctx, sum); err != nil {
 		return err
@@ -188,6 +191,11 @@ func (c *chain) send(ctx context.Context, n int) error {
 
 // drain waits until the reducer has seen everything; nothing is killed meanwhile.
 func (c *chain) drain(ctx context.Context) error {
+	for _, p := range c.procs {
+		if err := p.awaitReady(ctx); err != nil {
+			return err
+		}
+	}
 	return c.h.await(ctx, c.fold, int64(c.records), pick(c.h, time.Minute, 5*time.Minute))
 }
 

@@ -183,6 +183,15 @@ func (p *proc) ended() bool {
 	}
 }
 
+// broken returns how a process ended that was not killed: then the run proves nothing.
+func (p *proc) broken() error {
+	exit, ok := errors.AsType[*exec.ExitError](p.p.Err())
+	if p.ended() && ok && exit.Exited() {
+		return fmt.Errorf("node %s ended by itself: %w\n%s", p.spec.role.Name, exit, strings.Join(p.p.Tail(), "\n"))
+	}
+	return nil
+}
+
 // kill ends the process without a warning and waits until it is gone.
 func (p *proc) kill() {
 	_ = p.p.Stop(0)

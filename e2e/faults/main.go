@@ -44,7 +44,12 @@ func cases() []fault {
 	return []fault{
 		{"R1", "eos_chain_kill", "an effect, a compute and a reducer in a row; processes are killed, attempts and transactions aborted, the broker bounced", 3 * time.Minute, 3 * time.Hour, chainKill},
 		{"R3", "zombie_pause", "a process is stopped in the middle of a transaction until its partitions are another's, and continued", 3 * time.Minute, time.Hour, zombiePause},
+		{"R6", "effect_once", "an effect ends itself between a side effect and its commit, and a part of its inputs comes twice", 3 * time.Minute, time.Hour, effectOnce},
 		{"R7", "state_offset_atomic", "a reducer ends itself at every step between fetch and acknowledgement", 3 * time.Minute, 2 * time.Hour, stateAtomic},
+		{"R8", "outbox_commit_order", "64 writers with transactions that are held and rolled back; the relay is killed", 3 * time.Minute, time.Hour, outboxOrder},
+		{"R9", "outbox_long_tx", "one transaction stays open beside 500 others a second", time.Minute, 5 * time.Minute, outboxLong},
+		{"R10", "poison", "one of a hundred inputs can never be handled, and one key fails always", 3 * time.Minute, time.Hour, poison},
+		{"R11", "backpressure", "the database stops answering at full input", 3 * time.Minute, time.Hour, backpressure},
 	}
 }
 

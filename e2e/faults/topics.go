@@ -156,3 +156,36 @@ func understand(r *kgo.Record) seen {
 
 // derived is the id of the one event that a node emits for another.
 func derived(cause, node string) string { return event.DeriveID(cause, node, roles.Out(node).Ref, 0) }
+
+// watch notes when each record of a topic arrives here, until it is stopped.
+func (b *bus) watch(ctx context.Context, topics ...string) (*arrivals, error) {
+	client, err := kgo.NewClient(kgo.SeedBrokers(b.h.Brokers), kgo.ConsumeTopics(topics...),
+		kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.FetchMaxWait(100*time.Millisecond), kgo.MetadataMinAge(100*time.Millisecond))
+	if err != nil {
+		return nil, err
+	}
+	a := &arrivals{at: map[string]time.Time{}}
+	ctx, cancel := context.WithCancel(ctx)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for ctx.Err() == nil {
+			fetches := client.PollFetches(ctx)
+			now := time.Now()
+			a.mu.Lock()
+			fetches.EachRecord(func(r *kgo.Record) {
+				id := understand(r).id
+				if _, again := a.at[id]; !again {
+					a.at[id] = now
+				}
+			})
+			a.mu.Unlock()
+		}
+	}()
+	a.stop = func() {
+		cancel()
+		<-done
+		client.Close()
+	}
+	return a, nil
+}

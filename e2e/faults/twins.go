@@ -21,6 +21,7 @@ func twins() []twin {
 		{selectThenWrite, "state_offset_atomic", stateAtomic},
 		{fenceRemoved, "zombie_pause", zombiePause},
 		{generationOnly, "zombie_pause", zombiePause},
+		{ackBeforeOutbox, "outbox_commit_order", outboxOrder},
 		{readUncommitted, "eos_chain_kill", chainKill},
 	}
 }

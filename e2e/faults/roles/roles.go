@@ -50,10 +50,10 @@ func Ask(node, name string) event.Topic {
 
 // Number is the payload of every message.
 type Number struct {
-	N      int   `json:"n"`                // place in its key
-	Fail   int   `json:"fail,omitempty"`   // attempts that fail
-	Poison bool  `json:"poison,omitempty"` // fails for good
-	Sent   int64 `json:"sent,omitempty"`   // nanoseconds since 1970
+	N      int    `json:"n"`                // place in its key
+	Fail   int    `json:"fail,omitempty"`   // attempts that fail
+	Poison bool   `json:"poison,omitempty"` // fails for good
+	Pad    string `json:"pad,omitempty"`    // weight
 
 	// Of a reducer's answers.
 	Count int    `json:"count,omitempty"`
@@ -70,7 +70,7 @@ func (n Number) Validate() error {
 
 // answer is what follows from a number: it fails nowhere any more.
 func (n Number) answer() Number {
-	n.Fail = 0
+	n.Fail, n.Pad = 0, ""
 	return n
 }
 
