@@ -29,6 +29,7 @@ func (s *Store) commitJoined(ctx context.Context, t *transaction, commits []engi
 		return err
 	}
 	defer func() { _ = tx.Rollback(context.WithoutCancel(ctx)) }()
+	t.add(`SELECT set_config('plan_cache_mode', 'auto', true), set_config('enable_seqscan', 'on', true)`) // for queries of any kind
 	if err := tx.SendBatch(ctx, &t.Batch).Close(); err != nil {
 		return err
 	}

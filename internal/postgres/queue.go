@@ -10,7 +10,7 @@ import (
 )
 
 // nextBytes bounds the values of what Next returns, except for the last record.
-const nextBytes = 8 << 20
+const nextBytes = 4 << 20
 
 // mine ends a transaction unless its term is the latest.
 func (q *queue) mine(t *transaction) {

@@ -36,10 +36,23 @@ func (s *Store) UpsertRegistration(ctx context.Context, r registry.Registration,
 		want, err := migrations.Latest(migrations.Fleet())
 		return 0, errors.Join(err, &SchemaError{Schema: migrations.FleetSchema, Want: want})
 	}
+	if err == nil {
+		err = s.forget(ctx, r.Service)
+	}
 	if err != nil {
 		return 0, fmt.Errorf("write registration %s: %w", r.ID, err)
 	}
 	return epoch, nil
+}
+
+// registrationRetention is how long a row outlives its instance.
+const registrationRetention = 7 * 24 * time.Hour
+
+// forget removes the node's rows whose lease ended long ago: those of instances that have other names now.
+func (s *Store) forget(ctx context.Context, node string) error {
+	_, err := s.pool.Exec(ctx, `DELETE FROM `+registrations+` WHERE node = $1 AND lease_expires_at < now() - $2::interval`,
+		node, registrationRetention)
+	return err
 }
 
 // texts makes a list storable in a column that is never null.

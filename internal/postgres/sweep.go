@@ -14,8 +14,8 @@ const DefaultInboxRetention = 7 * 24 * time.Hour
 
 const sweepRows = 2000 // at once: a few milliseconds
 
-// Sweep implements engine.Queue: what the inbox remembers of old, schedules the node no longer has, and
-// registrations of instances that ended long ago. All of it goes by the clock of the database.
+// Sweep implements engine.Queue: what the inbox remembers of old, and schedules the node no longer has.
+// All of it goes by the clock of the database.
 func (q *queue) Sweep(ctx context.Context, schedules []string) (more bool, err error) {
 	t := &transaction{store: q.store}
 	t.add(lazily)
@@ -27,8 +27,6 @@ func (q *queue) Sweep(ctx context.Context, schedules []string) (more bool, err e
 			RETURNING 1)
 		SELECT count(*) FROM old`, q.store.retention, sweepRows).QueryRow(func(row pgx.Row) error { return row.Scan(&swept) })
 	t.add(`DELETE FROM schedule WHERE name <> ALL ($1) AND updated_at < now() - $2::interval`, notNone(schedules), q.store.retention)
-	t.add(`DELETE FROM `+registrations+`
-		WHERE node = replace(current_user::text, '_', '-') AND lease_expires_at < now() - $1::interval`, q.store.retention)
 	if err := q.run(ctx, t, "sweep"); err != nil {
 		return false, fmt.Errorf("old rows: %w", err)
 	}

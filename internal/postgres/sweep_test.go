@@ -22,10 +22,6 @@ func TestSweep(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	alive, _ := registration(node, node+"-2")
-	if _, err := s.UpsertRegistration(t.Context(), alive, facts, time.Minute); err != nil {
-		t.Fatal(err)
-	}
 	schema := provision.Schema(node)
 	admin(t, fmt.Sprintf(`
 		SET search_path = %q;
@@ -48,6 +44,10 @@ func TestSweep(t *testing.T) {
 	})
 	if err != nil || parts != 3 {
 		t.Errorf("swept in %d parts: %v", parts, err)
+	}
+	alive, _ := registration(node, node+"-2")
+	if _, err := s.UpsertRegistration(t.Context(), alive, facts, time.Minute); err != nil {
+		t.Fatal(err)
 	}
 	admin(t, fmt.Sprintf(`DO $$ BEGIN
 		ASSERT (SELECT count(*) FROM %q.inbox) = 10, 'inbox';
