@@ -63,9 +63,10 @@ func BenchmarkRelay(b *testing.B) {
 }
 
 // BenchmarkRelayLatency commits 300 records a second and measures from the return of the commit until
-// the broker has the record.
+// the broker has the record, and after each how long the broker takes for one that is sent directly.
 func BenchmarkRelayLatency(b *testing.B) {
 	s, _, send := benchRelay(b)
+	_, _, direct := benchRelay(b)
 	sent := make(chan time.Time, 1)
 	r := delivery.NewRelay(s, func(ctx context.Context, records []engine.Outgoing) []error {
 		errs := send(ctx, records)
@@ -84,7 +85,7 @@ func BenchmarkRelayLatency(b *testing.B) {
 		b.Fatal(err)
 	}
 	items := benchItems(0, 1000)
-	var took []time.Duration
+	var took, bare []time.Duration
 	tick := time.NewTicker(time.Second / 300)
 	defer tick.Stop()
 	for b.Loop() {
@@ -99,12 +100,19 @@ func BenchmarkRelayLatency(b *testing.B) {
 		r.Wake()
 		took = append(took, (<-sent).Sub(committed))
 		l.Next++
+		start := time.Now()
+		if err := direct(b.Context(), []engine.Outgoing{out})[0]; err != nil {
+			b.Fatal(err)
+		}
+		bare = append(bare, time.Since(start))
 	}
 	close(stop)
 	<-done
-	slices.Sort(took)
-	for _, p := range []int{50, 99} {
-		b.ReportMetric(float64(took[len(took)*p/100].Microseconds())/1000, fmt.Sprintf("p%d-ms", p))
+	for name, list := range map[string][]time.Duration{"": took, "broker-": bare} {
+		slices.Sort(list)
+		for _, p := range []int{50, 99} {
+			b.ReportMetric(float64(list[len(list)*p/100].Microseconds())/1000, fmt.Sprintf("%sp%d-ms", name, p))
+		}
 	}
 }
 
