@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/omninode-ai/omninode/onex/event"
+	"github.com/omninode-ai/omninode/onex/payload"
 )
 
 // Config describes a node to its delivery core.
@@ -110,7 +111,7 @@ func (c *Core) Open(r Record) Item {
 		it.fault = faultf(WrongType, "topic %s carries %s, but the record is a %s", r.Topic, src.typ, e.Type)
 	case r.Key != e.PartitionKey:
 		it.fault = faultf(Malformed, "record has key %q, but its partitionkey is %q", r.Key, e.PartitionKey)
-	case !json.Valid(e.Data):
+	case !payload.Valid(e.Data):
 		it.fault = faultf(Malformed, "payload of %s is not JSON", e.Type)
 	default:
 		c.identify(&it, src)

@@ -1,13 +1,13 @@
 package engine
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
 	"time"
 
 	"github.com/omninode-ai/omninode/onex/event"
+	"github.com/omninode-ai/omninode/onex/payload"
 )
 
 // Settle decides what to commit. out is the handler's outcome if the verdict was Handle, else it is
@@ -70,7 +70,7 @@ func (c *Core) checkEmissions(declared []event.Ref, emissions []Emission) error 
 			return Permanent(fmt.Errorf("emission %s has a key of %d bytes, at most %d are allowed", em.Type, len(em.Key), event.MaxAttribute))
 		case len(em.Data) > event.MaxDataBytes:
 			return Permanent(fmt.Errorf("emission %s has %d bytes, at most %d are allowed", em.Type, len(em.Data), event.MaxDataBytes))
-		case !em.Encoded && !json.Valid(em.Data):
+		case !em.Encoded && !payload.Valid(em.Data):
 			return Permanent(fmt.Errorf("emission %s is not JSON", em.Type))
 		}
 	}

@@ -25,7 +25,7 @@ type step struct {
 
 // NewReader returns a Reader of data, which must be exactly one JSON value.
 func NewReader(data []byte) (*Reader, error) {
-	if !json.Valid(data) {
+	if !Valid(data) {
 		return nil, violation("is not JSON")
 	}
 	return &Reader{data: data}, nil
