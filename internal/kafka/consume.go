@@ -42,6 +42,10 @@ const (
 	pollRecords    = 500
 	mirrorInterval = 2 * time.Second
 	leaveTimeout   = 2 * time.Second
+
+	// What was fetched of a partition is fetched again if it is paused before it is polled: little more
+	// than a worker's queue holds is worth fetching.
+	queuedBytes = 256 << 10
 )
 
 // Consume is a member of the group until ctx ends, which is no error, or the session fails. What is
@@ -51,6 +55,7 @@ func (c *Client) Consume(ctx context.Context, m Membership, p Partitions) error 
 	opts := append(c.options(), m.options()...)
 	opts = append(opts,
 		kgo.Balancers(kgo.CooperativeStickyBalancer()), kgo.BlockRebalanceOnPoll(), kgo.DisableAutoCommit(),
+		kgo.FetchMaxPartitionBytes(queuedBytes),
 		kgo.AdjustFetchOffsetsFn(s.claim), kgo.OnPartitionsRevoked(s.revoke), kgo.OnPartitionsLost(s.revoke))
 	var err error
 	if s.kgo, err = kgo.NewClient(opts...); err != nil {
