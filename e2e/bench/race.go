@@ -100,12 +100,17 @@ func (s *stage) race(ctx context.Context, total int, runners ...runner) (map[str
 	return laps, nil
 }
 
-// lap starts a runner, measures until all is done or slow is over, stops it and checks what it made.
+// lap prepares a runner and measures it.
 func (s *stage) lap(ctx context.Context, r runner, total int) (lap, error) {
 	one, err := r.prepare(ctx, s.name("run"))
 	if err != nil {
 		return lap{}, err
 	}
+	return one.measure(ctx, total)
+}
+
+// measure starts the process, measures until all is done or slow is over, stops it and checks what it made.
+func (one attempt) measure(ctx context.Context, total int) (lap, error) {
 	p, err := process.Start(one.cmd, process.Config{})
 	if err != nil {
 		return lap{}, err

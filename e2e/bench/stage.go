@@ -166,7 +166,7 @@ func (s *stage) database(ctx context.Context, use func(conn *pgx.Conn) error) er
 func (s *stage) place(name, output string) []string {
 	return []string{
 		"BENCH_BROKERS=" + s.Brokers, "BENCH_GROUP=" + name, "BENCH_INPUT=" + load.InputTopic(), "BENCH_OUTPUT=" + output,
-		"BENCH_DATABASE=" + s.AdminURL,
+		"BENCH_DATABASE=" + s.AdminURL, "BENCH_TEMP=" + s.b.temp,
 	}
 }
 

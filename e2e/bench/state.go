@@ -57,13 +57,18 @@ func (b *bench) state(ctx context.Context) error {
 	})
 }
 
-// counted is a lap and how often Postgres flushed its log meanwhile, for 1,000 events.
+// counted is a lap and how often Postgres flushed its log from the start of the process to its end, for
+// 1,000 events.
 func (s *stage) counted(ctx context.Context, r runner) (lap, float64, error) {
+	one, err := r.prepare(ctx, s.name("run"))
+	if err != nil {
+		return lap{}, 0, err
+	}
 	before, err := s.flushes(ctx)
 	if err != nil {
 		return lap{}, 0, err
 	}
-	l, err := s.lap(ctx, r, stateEvents)
+	l, err := one.measure(ctx, stateEvents)
 	if err != nil {
 		return lap{}, 0, err
 	}

@@ -10,7 +10,7 @@ import (
 
 type pgxTx = pgx.Tx
 
-// leveldb is goka's own store, in a folder that does not outlive the run.
+// leveldb is goka's own store, in the folder of the run, which is removed at its end.
 func leveldb(p place) storage.Builder {
-	return storage.DefaultBuilder(filepath.Join(os.TempDir(), "omninode-bench-goka", p.group))
+	return storage.DefaultBuilder(filepath.Join(os.Getenv("BENCH_TEMP"), p.group))
 }
