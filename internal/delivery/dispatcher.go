@@ -179,6 +179,16 @@ func (d *Dispatcher) Watch(ctx, work context.Context) {
 	}
 }
 
+func (d *Dispatcher) partitions() []engine.Partition {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	list := make([]engine.Partition, 0, len(d.workers))
+	for at := range d.workers {
+		list = append(list, engine.Partition{Topic: at.topic, Number: at.partition})
+	}
+	return list
+}
+
 func (d *Dispatcher) untilNext() time.Duration {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -195,7 +205,7 @@ func (d *Dispatcher) look(ctx, work context.Context) {
 		d.next = time.Time{}
 	}
 	d.mu.Unlock()
-	due, err := d.p.Store.Due(ctx, now)
+	due, err := d.p.Store.Due(ctx, now, d.partitions())
 	if !due.Next.IsZero() {
 		d.lookAt(due.Next)
 	}

@@ -46,7 +46,7 @@ func (s *Store) View(ctx context.Context, items ...engine.Item) ([]engine.View, 
 func (s *Store) DueParked(ctx context.Context, p engine.Partition, now time.Time, limit int) ([]engine.Parked, error) {
 	const query = `
 		SELECT id, record_offset, key, header_names, header_values, value, reason, attempts, parked_at
-		FROM parked WHERE topic = $1 AND partition = $2 AND next_attempt_at <= $3 ORDER BY id LIMIT $4`
+		FROM parked WHERE topic = $1 AND partition = $2 AND next_attempt_at <= $3 ORDER BY next_attempt_at, id LIMIT $4`
 	due, err := collect(ctx, s.pool, func(row pgx.CollectableRow) (engine.Parked, error) {
 		d := engine.Parked{Record: engine.Record{Topic: p.Topic, Partition: p.Number}}
 		var names, values [][]byte
@@ -61,26 +61,35 @@ func (s *Store) DueParked(ctx context.Context, p engine.Partition, now time.Time
 }
 
 // Due implements engine.Store.
-func (s *Store) Due(ctx context.Context, now time.Time) (due engine.Due, err error) {
-	var batch pgx.Batch
-	batch.Queue(`SELECT DISTINCT topic, partition FROM parked WHERE next_attempt_at <= $1`, now).Query(func(rows pgx.Rows) (err error) {
-		due.Partitions, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (p engine.Partition, err error) {
-			err = row.Scan(&p.Topic, &p.Number)
-			return p, err
-		})
-		return err
-	})
-	const next = `SELECT least((SELECT min(next_attempt_at) FROM parked WHERE next_attempt_at > $1), (SELECT min(due_at) FROM timer WHERE due_at > $1))`
-	batch.Queue(next, now).QueryRow(func(row pgx.Row) error {
-		var at *time.Time
-		if err := row.Scan(&at); err != nil || at == nil {
-			return err
-		}
-		due.Next = *at
-		return nil
-	})
-	if err := s.pool.SendBatch(ctx, &batch).Close(); err != nil {
+func (s *Store) Due(ctx context.Context, now time.Time, of []engine.Partition) (due engine.Due, err error) {
+	const query = `
+		SELECT p.place, EXISTS (SELECT FROM parked WHERE topic = p.topic AND partition = p.number AND next_attempt_at <= $3),
+		       (SELECT min(next_attempt_at) FROM parked WHERE topic = p.topic AND partition = p.number AND next_attempt_at > $3)
+		FROM unnest($1::text[], $2::int[]) WITH ORDINALITY AS p (topic, number, place)
+		UNION ALL SELECT 0, false, (SELECT min(due_at) FROM timer WHERE due_at > $3)`
+	topics, numbers := make([]string, 0, len(of)), make([]int32, 0, len(of))
+	for _, p := range of {
+		topics, numbers = append(topics, p.Topic), append(numbers, p.Number)
+	}
+	type answer struct {
+		place int // in of, from 1; 0 are the timers
+		due   bool
+		next  *time.Time
+	}
+	answers, err := collect(ctx, s.pool, func(row pgx.CollectableRow) (a answer, err error) {
+		err = row.Scan(&a.place, &a.due, &a.next)
+		return a, err
+	}, query, topics, numbers, now)
+	if err != nil {
 		return due, fmt.Errorf("look for what is due: %w", err)
+	}
+	for _, a := range answers {
+		if a.due {
+			due.Partitions = append(due.Partitions, of[a.place-1])
+		}
+		if a.next != nil && (due.Next.IsZero() || a.next.Before(due.Next)) {
+			due.Next = *a.next
+		}
 	}
 	return due, nil
 }

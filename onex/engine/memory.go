@@ -232,7 +232,7 @@ func (m *Memory) DueParked(_ context.Context, p Partition, now time.Time, limit 
 }
 
 // Due implements Store.
-func (m *Memory) Due(_ context.Context, now time.Time) (due Due, err error) {
+func (m *Memory) Due(_ context.Context, now time.Time, of []Partition) (due Due, err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	later := func(at time.Time) {
@@ -240,10 +240,16 @@ func (m *Memory) Due(_ context.Context, now time.Time) (due Due, err error) {
 			due.Next = at
 		}
 	}
-	for _, q := range m.parked {
-		later(q.next)
-		p := Partition{Topic: q.Record.Topic, Number: q.Record.Partition}
-		if !q.next.IsZero() && !q.next.After(now) && !slices.Contains(due.Partitions, p) {
+	for _, p := range of {
+		waits := false
+		for _, q := range m.parked {
+			if q.Record.Topic != p.Topic || q.Record.Partition != p.Number {
+				continue
+			}
+			later(q.next)
+			waits = waits || !q.next.IsZero() && !q.next.After(now)
+		}
+		if waits {
 			due.Partitions = append(due.Partitions, p)
 		}
 	}

@@ -52,17 +52,18 @@ type Store interface {
 	// their order: that of the commits, and within each that of its own. Joins run last, in that order; if
 	// one fails, so does everything with a *JoinError.
 	Commit(ctx context.Context, l Lease, commits ...Commit) error
-	// DueParked returns up to limit records of the partition whose time has come, oldest first.
+	// DueParked returns up to limit records of the partition whose time has come, the longest due first.
 	DueParked(ctx context.Context, p Partition, now time.Time, limit int) ([]Parked, error)
-	// Due returns where parked records wait whose time has come, and when that of others comes.
-	Due(ctx context.Context, now time.Time) (Due, error)
+	// Due returns in which of some partitions parked records wait whose time has come, and when that of
+	// others there, or of a timer, comes.
+	Due(ctx context.Context, now time.Time, of []Partition) (Due, error)
 	// DueTimers returns up to limit timers whose time has come, oldest first.
 	DueTimers(ctx context.Context, now time.Time, limit int) ([]Fired, error)
 }
 
 // Due is what Store.Due knows.
 type Due struct {
-	Partitions []Partition // with parked records that are due; topic ids are not set
+	Partitions []Partition // with parked records that are due, as they were asked for
 	Next       time.Time   // when the next parked record or timer after these is due; zero: none is
 }
 

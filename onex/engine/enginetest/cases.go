@@ -131,7 +131,7 @@ func parkedQueue(b *bench) {
 func whenNext(b *bench) {
 	next := func() time.Time {
 		b.t.Helper()
-		due, err := b.Store.Due(b.t.Context(), now())
+		due, err := b.Store.Due(b.t.Context(), now(), []engine.Partition{partition(0)})
 		if err != nil {
 			b.t.Fatal(err)
 		}

@@ -123,7 +123,7 @@ func (b *bench) due(at time.Time) []engine.Parked {
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	known, err := b.Store.Due(b.t.Context(), at)
+	known, err := b.Store.Due(b.t.Context(), at, []engine.Partition{partition(1), partition(0)})
 	if err != nil {
 		b.t.Fatal(err)
 	}
