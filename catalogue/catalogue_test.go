@@ -70,6 +70,9 @@ func TestTopicsAreComplete(t *testing.T) {
 			if d.Snapshots != "" {
 				used[d.Snapshots] = true
 			}
+			if d.Replays != "" {
+				used[d.Replays] = true
+			}
 			for _, ch := range append(d.Consumes, d.Produces...) {
 				used[ch.Topic] = true
 				if ch.DeadLetter != "" {

@@ -9,8 +9,11 @@ import (
 	"github.com/omninode-ai/omninode/onex/topic"
 )
 
-// DeadLetter is the class of the topics of dead letters.
-const DeadLetter = "dead letter"
+// The classes of topics that follow from a consumer.
+const (
+	DeadLetter = "dead letter"
+	Replay     = "replay" // of its dead letters
+)
 
 // Snapshot is the class of the topics of a reducer's states.
 const Snapshot = "snapshot"
@@ -18,8 +21,8 @@ const Snapshot = "snapshot"
 // Topic is one topic of a fleet.
 type Topic struct {
 	Name        string   `json:"topic"`
-	Class       string   `json:"class"`   // command, event, dead letter or snapshot
-	Message     string   `json:"message"` // node/name.vN that travels on it; none of snapshots
+	Class       string   `json:"class"`   // command, event, dead letter, replay or snapshot
+	Message     string   `json:"message"` // node/name.vN that travels on it; none of replays and snapshots
 	Owner       string   `json:"owner"`
 	Producers   []string `json:"producers"` // Outside last
 	Consumers   []string `json:"consumers"` // Outside last; dead letters wait for a person
@@ -32,7 +35,7 @@ type Topic struct {
 	ReplacedBy  string   `json:"replaced_by,omitempty"` // later version that its records become
 }
 
-// Topics lists the topics of a fleet, dead letters and snapshots included, sorted by name.
+// Topics lists the topics of a fleet, dead letters, replays and snapshots included, sorted by name.
 func Topics(f *contract.Fleet) []Topic {
 	var list []Topic
 	for _, flow := range Flows(f) {
@@ -49,6 +52,9 @@ func Topics(f *contract.Fleet) []Topic {
 	for _, c := range f.Contracts {
 		if c.Kind == contract.Reducer {
 			list = append(list, snapshots(c))
+		}
+		if len(c.Inputs()) > 0 {
+			list = append(list, replays(c.Node))
 		}
 	}
 	slices.SortFunc(list, func(a, b Topic) int { return strings.Compare(a.Name, b.Name) })
@@ -85,6 +91,15 @@ func snapshots(c *contract.Contract) Topic {
 	return Topic{
 		Name: s.Name, Class: Snapshot, Owner: c.Node, Producers: []string{c.Node}, Consumers: []string{},
 		Type: c.State.Data.Name, Key: c.State.Key, Partitions: int(s.Partitions), Retention: "the last of each key", DeadLetters: []string{},
+	}
+}
+
+// replays returns the topic of the dead letters that a node is to handle once more.
+func replays(node string) Topic {
+	t := topic.Replays(node)
+	return Topic{
+		Name: t.Name, Class: Replay, Owner: node, Producers: []string{}, Consumers: []string{node},
+		Partitions: int(t.Partitions), Retention: Duration(t.Retention), DeadLetters: []string{},
 	}
 }
 

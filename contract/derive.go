@@ -25,6 +25,7 @@ type Derived struct {
 	Consumes    []Channel   `json:"consumes"`
 	Produces    []Channel   `json:"produces"`
 	Snapshots   string      `json:"snapshots,omitempty"` // topic of a reducer's states
+	Replays     string      `json:"replays,omitempty"`   // topic of the dead letters it is to handle once more
 	Environment []Variable  `json:"environment"`
 	Vault       VaultNames  `json:"vault"`
 	Database    Database    `json:"database"`
@@ -124,6 +125,7 @@ func Derive(c *Contract) Derived {
 		Consumes:    channels(c.Inputs(), func(m *Message) string { return event.DeadLetterTopic(c.Node, m.Ref).String() }),
 		Produces:    channels(c.Outputs(), func(*Message) string { return "" }),
 		Snapshots:   c.snapshots(),
+		Replays:     c.replays(),
 		Environment: c.variables(),
 		Vault: VaultNames{
 			Mount: "secret", Path: "omninode/" + c.Node, Fields: c.secretKeys(), Credentials: c.credentials(),

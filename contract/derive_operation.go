@@ -51,7 +51,8 @@ func (c *Contract) credentials() []string {
 }
 
 // acls lists what the node does in Kafka, and nothing else: it reads its inputs as a group, writes
-// its outputs, the dead letters of its inputs and its snapshots, and creates the topics it owns and compares them with
+// its outputs, the dead letters of its inputs and its snapshots, reads which dead letters to handle once
+// more, and creates the topics it owns and compares them with
 // what it declares. To read or to write includes to describe.
 func (c *Contract) acls() []ACL {
 	l := &rights{principal: "User:" + c.Node, node: c.Node}
@@ -65,6 +66,11 @@ func (c *Contract) acls() []ACL {
 		l.add("WRITE", "topic:"+dead)
 		l.add("CREATE", "topic:"+dead)
 		l.add("DESCRIBE_CONFIGS", "topic:"+dead)
+	}
+	if replays := c.replays(); replays != "" {
+		l.add("READ", "topic:"+replays)
+		l.add("CREATE", "topic:"+replays)
+		l.add("DESCRIBE_CONFIGS", "topic:"+replays)
 	}
 	for _, m := range c.Outputs() {
 		l.topic("WRITE", m)
@@ -88,6 +94,14 @@ func (c *Contract) snapshots() string {
 		return ""
 	}
 	return event.SnapshotTopic(c.Node).String()
+}
+
+// replays returns the topic of what the node is to handle once more; "" of a node that handles nothing.
+func (c *Contract) replays() string {
+	if len(c.Inputs()) == 0 {
+		return ""
+	}
+	return event.ReplayTopic(c.Node).String()
 }
 
 // rights collects what a node may do.

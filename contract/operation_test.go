@@ -75,6 +75,9 @@ func TestDeriveOperation(t *testing.T) {
 		{"User:reports", "WRITE", "topic:onex.dlq.reports.orders-placed.v1"},
 		{"User:reports", "CREATE", "topic:onex.dlq.reports.orders-placed.v1"},
 		{"User:reports", "DESCRIBE_CONFIGS", "topic:onex.dlq.reports.orders-placed.v1"},
+		{"User:reports", "READ", "topic:onex.replay.reports"},
+		{"User:reports", "CREATE", "topic:onex.replay.reports"},
+		{"User:reports", "DESCRIBE_CONFIGS", "topic:onex.replay.reports"},
 	}; !slices.Equal(d.ACLs, want) {
 		t.Errorf("rights in Kafka %+v, want %+v", d.ACLs, want)
 	}

@@ -15,7 +15,7 @@ import (
 )
 
 // poison sends what cannot be handled to each kind of node: bytes without an envelope, a payload
-// that is not JSON, and one that breaks its schema.
+// that is not JSON, one that breaks its schema, none at all, and an envelope that does not say its cause.
 func poison(ctx context.Context, s *Stack) error {
 	for _, input := range []string{priceOrder, chargeCard, placeOrder, startCheckout} {
 		ref := event.MustRef(input)
@@ -30,7 +30,16 @@ func poison(ctx context.Context, s *Stack) error {
 		if err := s.wantDeadLetter(ctx, sent, ref, engine.Malformed); err != nil {
 			return err
 		}
-		for e, class := range map[*event.Envelope]engine.Class{&bad: engine.Malformed, &invalid: engine.Invalid} {
+		sent, err = s.bus.produce(ctx, &kgo.Record{Topic: topic.String(), Key: []byte(bad.PartitionKey)})
+		if err != nil {
+			return err
+		}
+		if err := s.wantDeadLetter(ctx, sent, ref, engine.Tombstone); err != nil {
+			return err
+		}
+		causeless := event.NewRoot("onex://e2e", ref, uuid.NewString(), []byte(`{}`), time.Now())
+		causeless.CausationID = ""
+		for e, class := range map[*event.Envelope]engine.Class{&bad: engine.Malformed, &invalid: engine.Invalid, &causeless: engine.Incomplete} {
 			if sent, err = s.bus.send(ctx, topic, *e); err != nil {
 				return err
 			}

@@ -78,7 +78,7 @@ func (p *process) member(ctx context.Context, n Node, sources []config.Source) (
 	if err := errors.Join(checkRoutes(n, wiring.Routes), checkChecks(n, wiring.Checks)); err != nil {
 		return nil, err
 	}
-	core, err := engine.New(engineConfig(n))
+	core, err := engine.New(p.engineConfig(n))
 	if err != nil {
 		return nil, err
 	}
@@ -113,8 +113,11 @@ func checkRoutes(n Node, routes Routes) error {
 }
 
 // engineConfig describes a node to its delivery core.
-func engineConfig(n Node) engine.Config {
-	cfg := engine.Config{Node: n.Name, Version: n.Version, Inputs: n.Inputs, Machine: n.Machine, Pure: n.Kind == Compute}
+func (p *process) engineConfig(n Node) engine.Config {
+	cfg := engine.Config{
+		Node: n.Name, Version: n.Version, Instance: p.env.Instance,
+		Inputs: n.Inputs, Machine: n.Machine, Pure: n.Kind == Compute,
+	}
 	if n.Workflow != nil {
 		cfg.Workflow = n.Workflow.Start
 	}

@@ -76,6 +76,9 @@ func (a *app) printShown(d shown) error {
 	if d.Snapshots != "" {
 		fmt.Fprintf(w, "\nsnapshots\t%s, compacted\n", d.Snapshots)
 	}
+	if d.Replays != "" {
+		fmt.Fprintf(w, "\nreplays of dead letters\n  %s\tsee omninode dlq replay\n", d.Replays)
+	}
 	printRoutes(w, d.Routes)
 	printVariables(w, d.Environment)
 	printFlags(w, d.Flags)

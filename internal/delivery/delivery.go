@@ -291,7 +291,7 @@ func (p *Processor) commit(ctx context.Context, l *engine.Lease, commits []engin
 		switch {
 		case err == nil:
 			if moves {
-				l.Next = last.Record.Offset + 1
+				l.Next = last.Next()
 			}
 			return nil
 		case !moves || errors.Is(err, engine.ErrFenced) || errors.Is(err, engine.ErrConflict) || ctx.Err() != nil:
@@ -319,7 +319,7 @@ func (p *Processor) resolve(ctx context.Context, l *engine.Lease, last engine.It
 		return err
 	case now.Epoch != l.Epoch:
 		return engine.ErrFenced
-	case now.Next == last.Record.Offset+1:
+	case now.Next == last.Next():
 		return nil
 	}
 	return err

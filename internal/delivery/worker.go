@@ -131,6 +131,9 @@ func (w *worker) settle(ctx context.Context, items []engine.Item) error {
 // advance settles the first of some items together, or each alone if they fail together, and returns
 // how many it settled.
 func (w *worker) advance(ctx context.Context, items []engine.Item) (int, error) {
+	if items[0].Replay != nil { // each belongs to another partition
+		return 1, w.process(ctx, items[0])
+	}
 	if w.batch.Size > 1 {
 		n := together(items)
 		err := w.process(ctx, items[:n]...)

@@ -7,6 +7,7 @@ import (
 
 	"github.com/omninode-ai/omninode/contract"
 	"github.com/omninode-ai/omninode/onex/event"
+	"github.com/omninode-ai/omninode/onex/topic"
 )
 
 // A topicUse is one topic with the nodes at its ends.
@@ -21,16 +22,20 @@ type topicUse struct {
 // topics lists every topic the fleet touches, sorted by name.
 func topics(d *Deployment) []topicUse {
 	uses := map[string]*topicUse{}
-	use := func(t event.Topic) *topicUse {
-		name := t.String()
+	use := func(name string) *topicUse {
 		if uses[name] == nil {
 			uses[name] = &topicUse{name: name, partitions: contract.DefaultPartitions}
 		}
 		return uses[name]
 	}
 	useOf := func(m *contract.Message) *topicUse {
-		t := use(m.Topic())
+		t := use(m.Topic().String())
 		t.partitions, t.retention = m.Partitions, m.Retention
+		return t
+	}
+	ofNode := func(wanted topic.Topic) *topicUse {
+		t := use(wanted.Name)
+		t.partitions, t.retention = int(wanted.Partitions), wanted.Retention
 		return t
 	}
 	for _, n := range d.Nodes {
@@ -38,12 +43,16 @@ func topics(d *Deployment) []topicUse {
 		for _, m := range c.Inputs() {
 			in := useOf(m)
 			in.consumers = append(in.consumers, c.Node)
-			dead := use(event.DeadLetterTopic(c.Node, m.Ref))
+			dead := ofNode(topic.DeadLetters(c.Node, m.Ref))
 			dead.producers, dead.consumers = []string{c.Node}, []string{"people"}
 		}
 		if c.Kind == contract.Reducer {
-			states := use(event.SnapshotTopic(c.Node))
+			states := use(event.SnapshotTopic(c.Node).String())
 			states.compacted, states.producers, states.consumers = true, []string{c.Node}, []string{"people"}
+		}
+		if len(c.Inputs()) > 0 {
+			replays := ofNode(topic.Replays(c.Node))
+			replays.producers, replays.consumers = []string{"people"}, []string{c.Node}
 		}
 		for _, m := range c.Outputs() {
 			out := useOf(m)

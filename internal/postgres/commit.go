@@ -86,7 +86,7 @@ func (t *transaction) fence(l engine.Lease, commits []engine.Commit) {
 		case it.Parked != nil:
 			held = true
 		default:
-			next = it.Record.Offset + 1
+			next = it.Next()
 		}
 	}
 	switch {

@@ -16,6 +16,7 @@ const (
 	Wait                      // park until the machine's state takes it
 	Refuse                    // dead letter
 	Handle                    // call the handler with Decision.Call
+	Move                      // a replay: park in the partition it first came from, due at once
 )
 
 // Decision is Admit's answer.
@@ -37,8 +38,13 @@ func (c *Core) Admit(it Item, v View, now time.Time) Decision {
 		return Decision{Verdict: Refuse, fault: it.fault}
 	case v.Seen:
 		return Decision{Verdict: Skip}
+	case it.Parked == nil && it.Event.Time.Sub(now) > MaxAhead:
+		return Decision{Verdict: Refuse, fault: faultf(Future, "%s says it is of %s, more than %s ahead of %s",
+			it.Event.Type, stamp(it.Event.Time), MaxAhead, stamp(now))}
 	case v.Behind && it.Parked == nil && it.Timer == nil:
 		return Decision{Verdict: Follow}
+	case it.moves() && !c.cfg.Pure:
+		return Decision{Verdict: Move}
 	}
 	d := Decision{Verdict: Handle, emits: it.Input.Emits, halt: it.Input.Retry.HaltKey, Call: Call{
 		Event: it.Event, IdempotencyKey: it.IdempotencyKey, Attempt: it.Attempt, State: v.State.Data,
@@ -92,8 +98,9 @@ func earlySince(it Item, now time.Time) time.Time {
 	return now
 }
 
-func since(it Item, now time.Time) time.Time {
-	if it.Parked != nil {
+// failedSince returns when the first attempt at an item failed, if this is not it.
+func failedSince(it Item, now time.Time) time.Time {
+	if it.Parked != nil && it.Parked.Reason == Retry {
 		return it.Parked.Since
 	}
 	return now

@@ -18,6 +18,9 @@ type Config struct {
 	Inputs  []Input
 	Machine *Machine // reducer
 
+	// Instance of the node, for its dead letters.
+	Instance string
+
 	// Pure says that a failed input is dead-lettered without another attempt (compute).
 	Pure bool
 	// Workflow is the command that starts an instance (orchestrator). A key's state then belongs to
@@ -33,6 +36,7 @@ type Config struct {
 type Core struct {
 	cfg     Config
 	sources map[string]source // by topic
+	replays string            // topic
 	machine *machine
 }
 
@@ -45,7 +49,7 @@ type source struct {
 
 // New returns the core of a node.
 func New(cfg Config) (*Core, error) {
-	c := &Core{cfg: cfg, sources: make(map[string]source, len(cfg.Inputs))}
+	c := &Core{cfg: cfg, sources: make(map[string]source, len(cfg.Inputs)), replays: event.ReplayTopic(cfg.Node).String()}
 	if cfg.Random == nil {
 		c.cfg.Random = rand.Float64
 	}
@@ -74,9 +78,12 @@ func (c *Core) add(s source) error {
 	return nil
 }
 
-// Topics returns the topics the node consumes, sorted.
+// Topics returns the topics the node consumes, that of its replays included, sorted.
 func (c *Core) Topics() []string {
-	topics := make([]string, 0, len(c.sources))
+	topics := make([]string, 0, len(c.sources)+1)
+	if len(c.sources) > 0 {
+		topics = append(topics, c.replays)
+	}
 	for t := range c.sources {
 		topics = append(topics, t)
 	}
@@ -95,6 +102,15 @@ func (c *Core) Waits() bool {
 // Open decodes a fetched record. A record that cannot be decoded yields an item that Admit turns
 // into a dead letter.
 func (c *Core) Open(r Record) Item {
+	if r.Topic == c.replays {
+		return c.openReplay(r)
+	}
+	r.Headers = plain(r.Headers)
+	return c.decode(r)
+}
+
+// decode reads a record of one of the node's inputs.
+func (c *Core) decode(r Record) Item {
 	it := Item{Record: r, Attempt: 1}
 	src, ok := c.sources[r.Topic]
 	if !ok {
@@ -102,13 +118,15 @@ func (c *Core) Open(r Record) Item {
 		return it
 	}
 	it.Input = src.input
-	e, err := event.Decode(r.Headers, r.Value)
-	it.Event = e
+	e, err := event.Decode(plain(r.Headers), r.Value)
+	it.Event, it.decoded = e, err == nil
 	switch {
+	case len(r.Value) == 0:
+		it.fault = faultf(Tombstone, "record has no payload")
 	case err != nil:
-		it.fault = &fault{Malformed, err}
+		it.fault = &fault{flaw(err), err}
 	case e.Type != src.typ:
-		it.fault = faultf(WrongType, "topic %s carries %s, but the record is a %s", r.Topic, src.typ, e.Type)
+		it.fault = faultf(misplaced(e.Type, src.typ), "topic %s carries %s, but the record is a %s", r.Topic, src.typ, e.Type)
 	case r.Key != e.PartitionKey:
 		it.fault = faultf(Malformed, "record has key %q, but its partitionkey is %q", r.Key, e.PartitionKey)
 	case !payload.Valid(e.Data):
@@ -135,7 +153,10 @@ func (c *Core) identify(it *Item, src source) {
 
 // Reopen decodes a parked record for its next attempt.
 func (c *Core) Reopen(p Parked) Item {
-	it := c.Open(p.Record)
+	it := c.decode(p.Record)
+	if headerOf(p.Record.Headers, ReplayTopic) != "" {
+		it.Replay, _, _ = unwrap(p.Record) // it was read before it was parked
+	}
 	it.Parked, it.Attempt = &p, p.Attempts+1
 	return it
 }

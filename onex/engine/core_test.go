@@ -3,6 +3,7 @@ package engine_test
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -71,11 +72,25 @@ func TestUnreadableInputsAreRefused(t *testing.T) {
 		class  engine.Class
 		says   string
 	}{
-		"no envelope":     {with(func(r *engine.Record) { r.Headers = nil }), engine.Malformed, "specversion"},
-		"broken json":     {incoming(buy(), event.Command, "k", `{`), engine.Malformed, "not JSON"},
-		"other key":       {with(func(r *engine.Record) { r.Key = "x" }), engine.Malformed, "partitionkey"},
-		"control bytes":   {incoming(buy(), event.Command, "a\x00b", `{}`), engine.Malformed, "not printable"},
-		"wrong type":      {with(func(r *engine.Record) { r.Headers = incoming(ref("shop", "sell"), event.Command, "k", "{}").Headers }), engine.WrongType, "shop/sell.v1"},
+		"no envelope":    {with(func(r *engine.Record) { r.Headers = nil }), engine.Malformed, "specversion"},
+		"garbage":        {with(func(r *engine.Record) { r.Headers, r.Value = nil, []byte{0xff, 0, 1} }), engine.Malformed, "specversion"},
+		"twice":          {header(good(), "ce_id", "x"), engine.Malformed, "given twice"},
+		"broken json":    {incoming(buy(), event.Command, "k", `{`), engine.Malformed, "not JSON"},
+		"other key":      {with(func(r *engine.Record) { r.Key = "x" }), engine.Malformed, "partitionkey"},
+		"control bytes":  {incoming(buy(), event.Command, "a\x00b", `{}`), engine.Malformed, "not printable"},
+		"no type at all": {without(good(), "ce_type"), engine.Incomplete, `"type" is missing`},
+		"no causation":   {without(good(), "ce_causationid"), engine.Incomplete, `"causationid" is missing`},
+		"no time":        {without(good(), "ce_time"), engine.Incomplete, `"time" is missing`},
+		"tombstone":      {with(func(r *engine.Record) { r.Value = nil }), engine.Tombstone, "no payload"},
+		"bare tombstone": {with(func(r *engine.Record) { r.Value, r.Headers = nil, nil }), engine.Tombstone, "no payload"},
+		"1 MiB":          {with(func(r *engine.Record) { r.Value = make([]byte, 1<<20) }), engine.TooLarge, "1048576 bytes"},
+		"many headers":   {with(func(r *engine.Record) { r.Headers = append(r.Headers, make([]event.Header, 100)...) }), engine.HeaderLimit, "headers"},
+		"huge header":    {header(good(), "x", strings.Repeat("x", 1<<20)), engine.HeaderLimit, "bytes of headers"},
+		"next year":      {clock(good(), at(365*24*3600)), engine.Future, "1971-01-01"},
+		"wrong type":     {with(func(r *engine.Record) { r.Headers = incoming(ref("shop", "sell"), event.Command, "k", "{}").Headers }), engine.WrongType, "shop/sell.v1"},
+		"wrong version": {with(func(r *engine.Record) {
+			r.Headers = incoming(event.Ref{Node: "shop", Name: "buy", Version: 9}, event.Command, "k", "{}").Headers
+		}), engine.WrongVersion, "shop/buy.v9"},
 		"unknown topic":   {incoming(ref("shop", "sell"), event.Command, "k", `{}`), engine.WrongType, "handles nothing"},
 		"no key property": {incoming(buy(), event.Command, "k", `{"other":1}`), engine.Invalid, `"id" is missing`},
 		"not an object":   {incoming(buy(), event.Command, "k", `[1]`), engine.Invalid, "not an object"},
@@ -91,10 +106,38 @@ func TestUnreadableInputsAreRefused(t *testing.T) {
 			if d.Verdict != engine.Refuse || commit.Class != test.class || !strings.Contains(commit.Err.Error(), test.says) {
 				t.Fatalf("verdict %d, class %s: %v", d.Verdict, commit.Class, commit.Err)
 			}
-			if it.Readable() || commit.Inbox || commit.State != nil || commit.Park != nil || len(commit.Outbox) != 1 {
+			if it.Readable() && test.class != engine.Future || commit.Inbox || commit.State != nil || commit.Park != nil || len(commit.Outbox) != 1 {
 				t.Fatalf("commit %+v", commit)
 			}
 		})
+	}
+}
+
+// header returns the record with one more header, without or clock one with other headers.
+func header(r engine.Record, key, value string) engine.Record {
+	r.Headers = append(slices.Clone(r.Headers), event.Header{Key: key, Value: []byte(value)})
+	return r
+}
+
+func without(r engine.Record, key string) engine.Record {
+	r.Headers = slices.DeleteFunc(slices.Clone(r.Headers), func(h event.Header) bool { return h.Key == key })
+	return r
+}
+
+func clock(r engine.Record, at time.Time) engine.Record {
+	return header(without(r, "ce_time"), "ce_time", at.Format(time.RFC3339Nano))
+}
+
+func TestClockMayBeAhead(t *testing.T) {
+	t.Parallel()
+	c := core(t, nil)
+	for ahead, want := range map[time.Duration]engine.Verdict{
+		-time.Hour: engine.Handle, engine.MaxAhead: engine.Handle, engine.MaxAhead + 1: engine.Refuse,
+	} {
+		it := c.Open(clock(incoming(buy(), event.Command, "k", `{}`), at(1).Add(ahead)))
+		if d := c.Admit(it, engine.View{}, at(1)); d.Verdict != want {
+			t.Errorf("%s ahead: verdict %d, want %d", ahead, d.Verdict, want)
+		}
 	}
 }
 

@@ -4,27 +4,50 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/omninode-ai/omninode/onex/event"
 )
 
-// The headers a dead letter has besides those of the record it was.
+// The headers a dead letter has besides those of the record it was. docs/dead-letters.md says what
+// each is for. Of a record that was replayed, origin and first failure are those of its first burial.
 const (
 	dlqPrefix = "onex_dlq_"
 
-	HeaderTopic     = dlqPrefix + "topic"
-	HeaderPartition = dlqPrefix + "partition"
-	HeaderOffset    = dlqPrefix + "offset"
-	HeaderNode      = dlqPrefix + "node"
-	HeaderClass     = dlqPrefix + "class"
-	HeaderError     = dlqPrefix + "error"
-	HeaderAttempts  = dlqPrefix + "attempts"
-	HeaderTime      = dlqPrefix + "time"
-	HeaderCut       = dlqPrefix + "cut" // "true" if the record was too large to be kept whole
+	HeaderTopic        = dlqPrefix + "topic"
+	HeaderPartition    = dlqPrefix + "partition"
+	HeaderOffset       = dlqPrefix + "offset"
+	HeaderNode         = dlqPrefix + "node"
+	HeaderByVersion    = dlqPrefix + "version"  // of the node
+	HeaderByInstance   = dlqPrefix + "instance" // of the node
+	HeaderClass        = dlqPrefix + "class"
+	HeaderError        = dlqPrefix + "error"
+	HeaderAttempts     = dlqPrefix + "attempts" // calls of the handler since it was fetched, or replayed, last
+	HeaderFirstFailure = dlqPrefix + "first_failure"
+	HeaderTime         = dlqPrefix + "time"
+	HeaderReplays      = dlqPrefix + "replays"
+	HeaderEnvelope     = dlqPrefix + "envelope" // an EnvelopeState
+	HeaderEventID      = dlqPrefix + "event_id"
+	HeaderEventType    = dlqPrefix + "event_type"
+	HeaderCorrelation  = dlqPrefix + "correlation_id"
+	HeaderCausation    = dlqPrefix + "causation_id"
+	HeaderCut          = dlqPrefix + "cut" // "true" if the record was too large to be kept whole
+)
+
+// EnvelopeState says how much of a dead letter's envelope could be read.
+type EnvelopeState string
+
+// The states of an envelope.
+const (
+	EnvelopeRead   EnvelopeState = "read"
+	EnvelopePartly EnvelopeState = "partly" // at least one of id, type, correlation and causation
+	EnvelopeUnread EnvelopeState = "unread"
 )
 
 const (
 	maxErrorText = 1 << 10
+	maxCopied    = 256 // bytes of an attribute that is copied to a header of ours
 
 	// What is kept of a record: all of every envelope that Decode accepts.
 	headerOverhead = 8
@@ -35,27 +58,33 @@ const (
 // it could not be handled. It leaves no inbox row, so that a replay is not taken for a duplicate.
 func (c *Core) bury(it Item, f *fault, attempts int, now time.Time) Commit {
 	r, cut := remains(it.Record)
-	headers := make([]event.Header, 0, len(r.Headers)+9)
+	s := &story{headers: make([]event.Header, 0, len(r.Headers)+20)}
 	for _, h := range r.Headers {
-		if !strings.HasPrefix(h.Key, dlqPrefix) { // of an earlier burial
-			headers = append(headers, h)
+		if !reserved(h.Key) { // of an earlier burial
+			s.headers = append(s.headers, h)
 		}
 	}
-	add := func(key, value string) {
-		headers = append(headers, event.Header{Key: key, Value: []byte(value)})
+	first, replays := failedSince(it, now), 0
+	if p := it.Replay; p != nil && p.Count > 0 {
+		first, replays = p.FirstFailure, p.Count
 	}
-	add(HeaderTopic, r.Topic)
-	add(HeaderPartition, strconv.FormatInt(int64(r.Partition), 10))
-	add(HeaderOffset, strconv.FormatInt(r.Offset, 10))
-	add(HeaderNode, c.cfg.Node)
-	add(HeaderClass, string(f.class))
-	add(HeaderError, ErrorText(f.err))
-	add(HeaderAttempts, strconv.Itoa(attempts))
-	add(HeaderTime, now.UTC().Format(time.RFC3339Nano))
+	s.add(HeaderTopic, r.Topic)
+	s.add(HeaderPartition, strconv.FormatInt(int64(r.Partition), 10))
+	s.add(HeaderOffset, strconv.FormatInt(r.Offset, 10))
+	s.add(HeaderNode, c.cfg.Node)
+	s.add(HeaderByVersion, c.cfg.Version)
+	s.add(HeaderByInstance, c.cfg.Instance)
+	s.add(HeaderClass, string(f.class))
+	s.add(HeaderError, ErrorText(f.err))
+	s.add(HeaderAttempts, strconv.Itoa(attempts))
+	s.add(HeaderFirstFailure, stamp(first))
+	s.add(HeaderTime, stamp(now))
+	s.add(HeaderReplays, strconv.Itoa(replays))
+	s.copyEnvelope(it)
 	if cut {
-		add(HeaderCut, "true")
+		s.add(HeaderCut, "true")
 	}
-	out := Outgoing{Topic: c.deadLetterTopic(r.Topic), Key: r.Key, Headers: headers, Value: r.Value}
+	out := Outgoing{Topic: c.deadLetterTopic(r.Topic), Key: r.Key, Headers: s.headers, Value: r.Value}
 	return Commit{Item: it, Result: DeadLettered, Class: f.class, Err: f.err, Outbox: []Outgoing{out}}
 }
 
@@ -67,6 +96,54 @@ func (c *Core) Skip(p Parked, why string, now time.Time) Commit {
 		f = faultf(Skipped, "skipped by a person: %s", why)
 	}
 	return c.bury(c.Reopen(p), f, p.Attempts, now)
+}
+
+// story collects the headers of a dead letter.
+type story struct{ headers []event.Header }
+
+// add adds a header unless there is nothing to say.
+func (s *story) add(key, value string) {
+	if value != "" {
+		s.headers = append(s.headers, event.Header{Key: key, Value: []byte(value)})
+	}
+}
+
+// copyEnvelope adds what places the record in its causal chain: also of one whose envelope was not
+// accepted, or whose headers are cut off.
+func (s *story) copyEnvelope(it Item) {
+	state, before := EnvelopeUnread, len(s.headers)
+	s.add(HeaderEventID, attribute(it.Record.Headers, "ce_id"))
+	s.add(HeaderEventType, attribute(it.Record.Headers, "ce_type"))
+	s.add(HeaderCorrelation, attribute(it.Record.Headers, "ce_correlationid"))
+	s.add(HeaderCausation, attribute(it.Record.Headers, "ce_causationid"))
+	switch {
+	case it.decoded:
+		state = EnvelopeRead
+	case len(s.headers) > before:
+		state = EnvelopePartly
+	}
+	s.add(HeaderEnvelope, string(state))
+}
+
+// attribute returns the first header of a name if it is readable text of a sensible length.
+func attribute(headers []event.Header, key string) string {
+	for _, h := range headers {
+		if h.Key != key {
+			continue
+		}
+		if len(h.Value) > maxCopied || !utf8.Valid(h.Value) || strings.ContainsFunc(string(h.Value), unicode.IsControl) {
+			return ""
+		}
+		return string(h.Value)
+	}
+	return ""
+}
+
+func stamp(at time.Time) string { return at.UTC().Format(time.RFC3339Nano) }
+
+// reserved reports whether a header is one that only dead letters and their replays have.
+func reserved(key string) bool {
+	return strings.HasPrefix(key, dlqPrefix) || strings.HasPrefix(key, replayPrefix)
 }
 
 // remains returns what a dead letter keeps of a record. One that is larger than every envelope may be
@@ -86,12 +163,14 @@ func remains(r Record) (kept Record, cut bool) {
 	return r, true
 }
 
-// deadLetterTopic derives the topic from where the record was found, not from what it says it is.
+// deadLetterTopic derives the topic from where the record was found, not from what it says it is. What
+// does not belong on the topic of replays goes to the dead letters of the node's first input.
 func (c *Core) deadLetterTopic(topic string) string {
-	if s, ok := c.sources[topic]; ok {
-		return event.DeadLetterTopic(c.cfg.Node, s.typ).String()
+	s, ok := c.sources[topic]
+	if !ok {
+		return event.DeadLetterTopic(c.cfg.Node, c.cfg.Inputs[0].Type).String()
 	}
-	return event.DeadLetterTopic(c.cfg.Node, event.Ref{Node: c.cfg.Node, Name: "unknown", Version: 1}).String()
+	return event.DeadLetterTopic(c.cfg.Node, s.typ).String()
 }
 
 // ErrorText returns an error as text that every store and header takes: valid UTF-8 without NUL, at

@@ -4,15 +4,23 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/omninode-ai/omninode/onex/event"
 )
 
 // Class says why an input became a dead letter.
 type Class string
 
-// The classes of dead letters.
+// The classes of dead letters. docs/dead-letters.md says what to do about each.
 const (
 	Malformed         Class = "malformed"          // no envelope, or a payload that is not JSON
+	Incomplete        Class = "incomplete"         // an envelope without an attribute that every one has
+	Tombstone         Class = "tombstone"          // no payload at all
+	TooLarge          Class = "too_large"          // a payload beyond event.MaxDataBytes
+	HeaderLimit       Class = "header_limit"       // headers beyond event.MaxHeaders or event.MaxHeaderBytes
 	WrongType         Class = "wrong_type"         // a message that does not belong on its topic
+	WrongVersion      Class = "wrong_version"      // another version of the message that belongs there
+	Future            Class = "future"             // an event from further ahead than MaxAhead
 	Invalid           Class = "invalid"            // a payload that does not fit its schema
 	PermanentFailure  Class = "permanent"          // the handler said that trying again is useless
 	Exhausted         Class = "exhausted"          // every attempt failed
@@ -20,6 +28,38 @@ const (
 	Timeout           Class = "timeout"            // an early input waited in vain
 	Skipped           Class = "skipped"            // a person gave a parked record up
 )
+
+// MaxAhead is how far ahead of the node's clock the time of an event may be.
+const MaxAhead = 24 * time.Hour
+
+// Classes returns every class of dead letters, in the order in which a record meets them.
+func Classes() []Class {
+	return []Class{
+		Tombstone, HeaderLimit, TooLarge, Incomplete, Malformed, WrongType, WrongVersion, Future, Invalid,
+		IllegalTransition, Timeout, PermanentFailure, Exhausted, Skipped,
+	}
+}
+
+// flaw returns the class of a record that Decode refused.
+func flaw(err error) Class {
+	switch {
+	case errors.Is(err, event.ErrIncomplete):
+		return Incomplete
+	case errors.Is(err, event.ErrTooLarge):
+		return TooLarge
+	case errors.Is(err, event.ErrHeaders):
+		return HeaderLimit
+	}
+	return Malformed
+}
+
+// misplaced returns the class of a message on the topic of another.
+func misplaced(is, belongs event.Ref) Class {
+	if is.Node == belongs.Node && is.Name == belongs.Name {
+		return WrongVersion
+	}
+	return WrongType
+}
 
 // Classified is implemented by errors that make an input a dead letter at once.
 type Classified interface {

@@ -124,7 +124,7 @@ func (m *Memory) Commit(_ context.Context, l Lease, commits ...Commit) error {
 
 func (m *Memory) write(l Lease, c Commit) {
 	if c.Item.Timer == nil && c.Item.Parked == nil {
-		l.Next = c.Item.Record.Offset + 1
+		l.Next = c.Item.Next()
 		m.leases[l.Partition] = l
 	}
 	if c.Inbox {

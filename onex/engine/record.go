@@ -75,7 +75,10 @@ type Item struct {
 	StateKey       string // "" in a node without state
 	Attempt        int    // 1 for the first
 
-	fault *fault
+	Replay *Replay // set when the record was a dead letter before
+
+	decoded bool // the envelope was
+	fault   *fault
 }
 
 // Readable reports whether the item was decoded; the store knows nothing about one that was not.
@@ -129,7 +132,7 @@ type StateWrite struct {
 type Park struct {
 	Reason   Reason
 	Attempts int
-	Since    time.Time
+	Since    time.Time // first failure, or begin of waiting
 	Next     time.Time // zero: until the record before it is done, or a person acts
 }
 

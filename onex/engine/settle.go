@@ -18,6 +18,8 @@ func (c *Core) Settle(it Item, v View, d Decision, out Outcome, now time.Time) C
 		return Commit{Item: it, Result: Duplicate}
 	case Follow:
 		return Commit{Item: it, Result: Waiting, Park: &Park{Reason: Behind, Since: now}}
+	case Move:
+		return Commit{Item: it, Result: Waiting, Park: &Park{Reason: Retry, Since: now, Next: now}}
 	case Wait:
 		p := &Park{Reason: Early, Since: earlySince(it, now), Attempts: it.Attempt - 1, Next: d.next}
 		return Commit{Item: it, Result: Waiting, Park: p}
@@ -125,7 +127,7 @@ func (c *Core) fail(it Item, halt bool, err error, now time.Time) Commit {
 		class, final = Exhausted, true
 	}
 	if final && halt && (class == Exhausted || class == PermanentFailure) {
-		p := &Park{Reason: Halted, Attempts: it.Attempt, Since: since(it, now)}
+		p := &Park{Reason: Halted, Attempts: it.Attempt, Since: failedSince(it, now)}
 		return Commit{Item: it, Result: KeyHalted, Class: class, Err: err, Park: p}
 	}
 	if final {
@@ -135,6 +137,6 @@ func (c *Core) fail(it Item, halt bool, err error, now time.Time) Commit {
 	if after, ok := errors.AsType[*retryAfterError](err); ok {
 		delay = after.after
 	}
-	p := &Park{Reason: Retry, Attempts: it.Attempt, Since: since(it, now), Next: now.Add(delay)}
+	p := &Park{Reason: Retry, Attempts: it.Attempt, Since: failedSince(it, now), Next: now.Add(delay)}
 	return Commit{Item: it, Result: Retried, Err: err, Park: p}
 }

@@ -2,6 +2,7 @@ package event
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -28,6 +29,14 @@ const (
 	headerPrefix   = "ce_"
 	contentTypeKey = "content-type"
 	timeLayout     = time.RFC3339Nano
+)
+
+// What is wrong with a record that is no envelope, in so far as it matters who has to mend it. An error
+// of Decode that is none of these says that the record is malformed.
+var (
+	ErrIncomplete = errors.New("an attribute is missing")
+	ErrTooLarge   = errors.New("the payload is too large")
+	ErrHeaders    = errors.New("the headers are too many or too large")
 )
 
 // Headers encodes e's attributes as the record headers of the CloudEvents Kafka binding, in a fixed
@@ -80,7 +89,7 @@ func cut(names []string, ends []int, values []byte) []Header {
 // The error names the attribute that is missing, malformed or given twice; the envelope returned
 // with an error holds what could be read, so that a dead letter can name its origin.
 func Decode(headers []Header, value []byte) (Envelope, error) {
-	if err := checkLimits(headers, value); err != nil {
+	if err := checkHeaders(headers); err != nil {
 		return Envelope{}, err
 	}
 	if err := checkTwice(headers); err != nil {
@@ -92,17 +101,22 @@ func Decode(headers []Header, value []byte) (Envelope, error) {
 	if err := checkText(headers); err != nil {
 		return e, err
 	}
+	if len(value) > MaxDataBytes {
+		e.Type, _ = ParseRef(a.ref)
+		return e, fmt.Errorf("envelope: payload of %d bytes, at most %d are allowed (%w)", len(value), MaxDataBytes, ErrTooLarge)
+	}
 	if a.specVersion != SpecVersion {
 		return e, fmt.Errorf("envelope: attribute %q is %q, want %q", "specversion", a.specVersion, SpecVersion)
 	}
 	if e.DataContentType != contentType {
 		return e, fmt.Errorf("envelope: header %q is %q, want %q", contentTypeKey, e.DataContentType, contentType)
 	}
+	// Validate reports what is missing.
 	var err error
-	if e.Type, err = ParseRef(a.ref); err != nil {
+	if e.Type, err = ParseRef(a.ref); err != nil && a.ref != "" {
 		return e, fmt.Errorf("envelope: attribute %q: %w", "type", err)
 	}
-	if e.Time, err = time.Parse(timeLayout, a.time); err != nil {
+	if e.Time, err = time.Parse(timeLayout, a.time); err != nil && a.time != "" {
 		return e, fmt.Errorf("envelope: attribute %q: %w", "time", err)
 	}
 	return e, e.Validate()
@@ -217,19 +231,16 @@ func printable(value []byte) bool {
 	return true
 }
 
-func checkLimits(headers []Header, value []byte) error {
+func checkHeaders(headers []Header) error {
 	if len(headers) > MaxHeaders {
-		return fmt.Errorf("envelope: %d headers, at most %d are allowed", len(headers), MaxHeaders)
+		return fmt.Errorf("envelope: %d headers, at most %d are allowed (%w)", len(headers), MaxHeaders, ErrHeaders)
 	}
 	size := 0
 	for _, h := range headers {
 		size += len(h.Key) + len(h.Value)
 	}
 	if size > MaxHeaderBytes {
-		return fmt.Errorf("envelope: %d bytes of headers, at most %d are allowed", size, MaxHeaderBytes)
-	}
-	if len(value) > MaxDataBytes {
-		return fmt.Errorf("envelope: payload of %d bytes, at most %d are allowed", len(value), MaxDataBytes)
+		return fmt.Errorf("envelope: %d bytes of headers, at most %d are allowed (%w)", size, MaxHeaderBytes, ErrHeaders)
 	}
 	return nil
 }

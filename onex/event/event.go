@@ -99,14 +99,14 @@ func (e Envelope) Validate() error {
 		{"partitionkey", e.PartitionKey},
 	} {
 		if a.value == "" {
-			return fmt.Errorf("envelope: attribute %q is missing", a.name)
+			return fmt.Errorf("envelope: attribute %q is missing (%w)", a.name, ErrIncomplete)
 		}
 	}
 	if e.Type.IsZero() {
-		return fmt.Errorf("envelope: attribute %q is missing", "type")
+		return fmt.Errorf("envelope: attribute %q is missing (%w)", "type", ErrIncomplete)
 	}
 	if e.Time.IsZero() {
-		return fmt.Errorf("envelope: attribute %q is missing", "time")
+		return fmt.Errorf("envelope: attribute %q is missing (%w)", "time", ErrIncomplete)
 	}
 	return nil
 }

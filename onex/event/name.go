@@ -133,10 +133,11 @@ const (
 	Command    Class = "cmd"      // owned by its receiver
 	DeadLetter Class = "dlq"      // owned by the node that could not handle an input
 	Snapshot   Class = "snapshot" // owned by the reducer whose state it holds
+	Replay     Class = "replay"   // owned by the node that handles its dead letters once more
 )
 
-// Topic is the parsed name of a topic: onex.<class>.<node>.<name>.v<N>. It carries no environment:
-// environments are separate clusters.
+// Topic is the parsed name of a topic: onex.<class>.<node>.<name>.v<N>, or onex.replay.<node>, whose
+// Ref has only a node. It carries no environment: environments are separate clusters.
 type Topic struct {
 	Class Class
 	Ref   Ref
@@ -144,14 +145,20 @@ type Topic struct {
 
 // String returns the topic's name.
 func (t Topic) String() string {
+	if t.Class == Replay {
+		return replayPrefix + t.Ref.Node
+	}
 	return fmt.Sprintf("onex.%s.%s.%s.v%d", t.Class, t.Ref.Node, t.Ref.Name, t.Ref.Version)
 }
 
 // ParseTopic parses the name of a topic and refuses every other shape.
 func ParseTopic(s string) (Topic, error) {
+	if node, ok := strings.CutPrefix(s, replayPrefix); ok && ValidName(node) {
+		return ReplayTopic(node), nil
+	}
 	m := topicPattern.FindStringSubmatch(s)
 	if m == nil {
-		return Topic{}, fmt.Errorf("topic %q is not of the form onex.<evt|cmd|dlq|snapshot>.<node>.<name>.v<N>", s)
+		return Topic{}, fmt.Errorf("topic %q is not of the form onex.<evt|cmd|dlq|snapshot>.<node>.<name>.v<N> or onex.replay.<node>", s)
 	}
 	v, err := strconv.Atoi(m[4])
 	return Topic{Class: Class(m[1]), Ref: Ref{Node: m[2], Name: m[3], Version: v}}, err
@@ -172,6 +179,12 @@ func DeadLetterTopic(consumer string, r Ref) Topic {
 func SnapshotTopic(node string) Topic {
 	return Topic{Class: Snapshot, Ref: Ref{Node: node, Name: "state", Version: 1}}
 }
+
+const replayPrefix = "onex.replay."
+
+// ReplayTopic returns where the dead letters of a node are put that it is to handle once more. No
+// other node sees them.
+func ReplayTopic(node string) Topic { return Topic{Class: Replay, Ref: Ref{Node: node}} }
 
 // Group returns the consumer group of a node: one for all its instances, derived from its name
 // alone, so that a restart or another instance continues where the group stopped.

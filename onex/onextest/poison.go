@@ -15,11 +15,12 @@ func (c Case) poisonScenarios(in engine.Input) []scenario {
 			r.event.Data = r.event.Data[:len(r.event.Data)-1]
 			return r, nil
 		}),
-		c.poison(name+"no_id", in, engine.Malformed, func(r record) (record, error) {
+		c.poison(name+"no_id", in, engine.Incomplete, func(r record) (record, error) {
 			r.event.ID = ""
 			return r, nil
 		}),
-		c.wrongType(name+"wrong_type", in),
+		c.misplaced(name+"wrong_type", in, event.Ref{Node: in.Type.Node, Name: "no-" + in.Type.Name, Version: 1}, engine.WrongType),
+		c.misplaced(name+"wrong_version", in, event.Ref{Node: in.Type.Node, Name: in.Type.Name, Version: in.Type.Version + 1}, engine.WrongVersion),
 	}
 }
 
@@ -43,8 +44,8 @@ func (c Case) poison(name string, in engine.Input, want engine.Class, spoil func
 	}}
 }
 
-// wrongType delivers a message on the topic of another.
-func (c Case) wrongType(name string, in engine.Input) scenario {
+// misplaced delivers a message on the topic of another.
+func (c Case) misplaced(name string, in engine.Input, as event.Ref, want engine.Class) scenario {
 	return scenario{name, func() error {
 		b, err := c.bench()
 		if err != nil {
@@ -54,14 +55,14 @@ func (c Case) wrongType(name string, in engine.Input) scenario {
 		if err != nil {
 			return err
 		}
-		r.event.Type = event.Ref{Node: in.Type.Node, Name: in.Type.Name, Version: in.Type.Version + 1}
+		r.event.Type = as
 		it := b.core.Open(engine.Record{Topic: in.Topic().String(), Headers: r.event.Headers(), Value: r.event.Data})
 		d, err := b.settle(it)
 		switch {
 		case err != nil:
 			return err
-		case d.class != engine.WrongType:
-			return fmt.Errorf("%s on the topic of %s: want a dead letter of class %s, got %s", r.event.Type, in.Type, engine.WrongType, d)
+		case d.class != want:
+			return fmt.Errorf("%s on the topic of %s: want a dead letter of class %s, got %s", as, in.Type, want, d)
 		}
 		return nil
 	}}

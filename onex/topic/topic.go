@@ -20,6 +20,9 @@ const (
 	// DeadLetterPartitions is how many a topic of dead letters is created with: they come at the rate of
 	// mistakes, and in one partition they stay in the order in which they were given up.
 	DeadLetterPartitions = 1
+	// ReplayPartitions is how many the topic of a node's replays is created with: they come from a person,
+	// and what is waiting there moves to the partition it once came from.
+	ReplayPartitions = 1
 	// DeadLetterRetention is how long dead letters are kept: a person has to find the time to look.
 	DeadLetterRetention = 30 * 24 * time.Hour
 )
@@ -50,7 +53,7 @@ type Node struct {
 	State    bool      // it is a reducer
 }
 
-// Of returns the topics a node owns, which are its messages, its dead letters and its snapshots, and the names of
+// Of returns the topics a node owns, which are its messages, its dead letters, its replays and its snapshots, and the names of
 // those of others that it consumes or sends to; both sorted by name.
 func Of(n Node) (owned []Topic, foreign []string) {
 	for _, m := range slices.Concat(n.Inputs, n.Outputs, n.Replaced) {
@@ -65,6 +68,9 @@ func Of(n Node) (owned []Topic, foreign []string) {
 	}
 	if n.State {
 		owned = append(owned, Snapshots(n.Name))
+	}
+	if len(n.Inputs) > 0 {
+		owned = append(owned, Replays(n.Name))
 	}
 	slices.SortFunc(owned, func(a, b Topic) int { return strings.Compare(a.Name, b.Name) })
 	slices.Sort(foreign)
@@ -89,4 +95,9 @@ func DeadLetters(consumer string, input event.Ref) Topic {
 		Name:       event.DeadLetterTopic(consumer, input).String(),
 		Partitions: DeadLetterPartitions, Wider: true, Retention: DeadLetterRetention,
 	}
+}
+
+// Replays returns the topic of the dead letters that a node is to handle once more.
+func Replays(node string) Topic {
+	return Topic{Name: event.ReplayTopic(node).String(), Partitions: ReplayPartitions, Wider: true, Retention: DeadLetterRetention}
 }

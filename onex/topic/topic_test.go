@@ -35,6 +35,7 @@ func TestOf(t *testing.T) {
 		dead("onex.dlq.orders.placed.v1"),
 		{Name: "onex.evt.orders.placed.v1", Partitions: 3, Retention: time.Hour},
 		{Name: "onex.evt.orders.taken.v1", Partitions: 3},
+		dead("onex.replay.orders"),
 		{Name: "onex.snapshot.orders.state.v1", Partitions: 3, Wider: true, Compact: true},
 	}
 	if !reflect.DeepEqual(owned, want) {
