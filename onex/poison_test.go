@@ -105,13 +105,13 @@ func TestPoison(t *testing.T) {
 					t.Errorf("%s: letter of %s %s %s from %s", p.name, l.Node, l.Version, l.Instance, l.Origin)
 				}
 			}
-			f.handled(kind, ask, worker)
+			f.stillHandles(kind, ask, worker)
 		})
 	}
 }
 
-// handled waits for what the good input leads to.
-func (f *fixture) handled(kind onex.Kind, ask event.Ref, worker string) {
+// stillHandles waits for what the good input leads to.
+func (f *fixture) stillHandles(kind onex.Kind, ask event.Ref, worker string) {
 	f.t.Helper()
 	switch kind {
 	case onex.Reducer:
