@@ -56,7 +56,7 @@ func TestScripts(t *testing.T) {
 			}
 			return nil
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"fails": fails, "database": database, "kafka": broker, "topic": makeTopic, "sql": runSQL},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"fails": fails, "database": database, "kafka": broker, "topic": makeTopic, "bury": buryRecord, "records": countRecords, "sql": runSQL},
 	})
 }
 
@@ -89,7 +89,7 @@ func fails(ts *testscript.TestScript, neg bool, args []string) {
 func broker(ts *testscript.TestScript, _ bool, refused []string) {
 	opts := []kfake.Opt{kfake.NumBrokers(3), kfake.EnableACLs()}
 	var acls []kfake.ACL
-	for _, r := range []kmsg.ACLResourceType{kmsg.ACLResourceTypeTopic, kmsg.ACLResourceTypeGroup, kmsg.ACLResourceTypeCluster} {
+	for _, r := range []kmsg.ACLResourceType{kmsg.ACLResourceTypeTopic, kmsg.ACLResourceTypeGroup, kmsg.ACLResourceTypeCluster, kmsg.ACLResourceTypeTransactionalId} {
 		acls = append(acls, kfake.ACL{Resource: r, Name: "*", Pattern: kmsg.ACLResourcePatternTypeLiteral, Operation: kmsg.ACLOperationAll, Allow: true})
 		for _, name := range refused {
 			op, err := kmsg.ParseACLOperation(name)
