@@ -22,6 +22,7 @@ func (p Place) options() []kgo.Opt {
 		kgo.SeedBrokers(p.Brokers), kgo.ConsumerGroup(p.Group), kgo.ConsumeTopics(p.Input),
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.FetchIsolationLevel(kgo.ReadCommitted()),
 		kgo.FetchMaxBytes(8 << 20), kgo.FetchMaxPartitionBytes(1 << 20), kgo.ProducerLinger(0),
+		kgo.MetadataMinAge(250 * time.Millisecond), kgo.UnknownTopicRetries(20), // topics are new when a loop starts
 	}
 }
 
