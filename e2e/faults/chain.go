@@ -2,7 +2,10 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -81,7 +84,7 @@ func (h *harness) chainRound(ctx context.Context, sum *chainSum) error {
 	}
 	h.endProcesses()
 	if err := c.check(ctx, sum); err != nil {
-		return err
+		return errors.Join(err, c.keepInbox(ctx))
 	}
 	if drained != nil {
 		return drained
@@ -278,6 +281,33 @@ func (c *chain) check(ctx context.Context, sum *chainSum) error {
 		}
 	}
 	return nil
+}
+
+// keepInbox writes down when the effect and the reducer handled what, beside the logs.
+func (c *chain) keepInbox(ctx context.Context) error {
+	return c.h.database(ctx, func(conn *pgx.Conn) error {
+		for _, node := range []string{c.gate, c.fold} {
+			rows, err := conn.Query(ctx, fmt.Sprintf(`SELECT handled_at::text, partition, record_offset, event_id
+				FROM %q.inbox ORDER BY handled_at, partition, record_offset`, provision.Schema(node)))
+			if err != nil {
+				return err
+			}
+			var lines []byte
+			var at, id string
+			var partition int32
+			var offset int64
+			if _, err := pgx.ForEachRow(rows, []any{&at, &partition, &offset, &id}, func() error {
+				lines = fmt.Appendf(lines, "%s %d %d %s\n", at, partition, offset, id)
+				return nil
+			}); err != nil {
+				return err
+			}
+			if err := os.WriteFile(filepath.Join(c.h.temp, node+".inbox"), lines, 0o600); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }
 
 // ids returns the ids that must follow from the inputs after they passed some nodes.

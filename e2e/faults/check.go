@@ -1,6 +1,9 @@
 package main
 
 import (
+	"fmt"
+	"slices"
+
 	"github.com/omninode-ai/omninode/e2e/faults/roles"
 )
 
@@ -39,8 +42,9 @@ func checkSequence(what string, records []seen, want map[string][]string) (resen
 			case i >= len(have):
 				return resent, violatedf("%s: key %s: record %d of %d (id %s) was lost", what, key, i, len(ids), id)
 			case have[i].id != id:
-				return resent, violatedf("%s: key %s: place %d has id %s (n=%d, partition %d, offset %d), want %s",
-					what, key, i, have[i].id, have[i].data.N, have[i].partition, have[i].offset, id)
+				return resent, violatedf("%s: key %s: place %d has id %s (n=%d, cause %s, partition %d, offset %d, %s), want %s, which %s",
+					what, key, i, have[i].id, have[i].data.N, have[i].headers["ce_causationid"], have[i].partition, have[i].offset,
+					have[i].at.UTC().Format("15:04:05.000"), id, whereabouts(have, id))
 			}
 		}
 		if len(have) > len(ids) {
@@ -54,6 +58,16 @@ func checkSequence(what string, records []seen, want map[string][]string) (resen
 		}
 	}
 	return resent, nil
+}
+
+// whereabouts says where an id is that is not where it belongs.
+func whereabouts(records []seen, id string) string {
+	i := slices.IndexFunc(records, func(r seen) bool { return r.id == id })
+	if i < 0 {
+		return "is nowhere"
+	}
+	return fmt.Sprintf("is at place %d (cause %s, partition %d, offset %d, %s)", i, records[i].headers["ce_causationid"], records[i].partition,
+		records[i].offset, records[i].at.UTC().Format("15:04:05.000"))
 }
 
 // checkMirror wants that each key of out holds, one for one and in order, what in holds: not even a

@@ -32,6 +32,7 @@ type writers struct {
 	undone map[string]bool     // ids that were rolled back
 	rows   atomic.Int64        // committed
 	number atomic.Int64        // of ids
+	left   bool                // the first life ended itself as the planted bug wants it
 }
 
 func newWriters(ctx context.Context, h *harness, b *bus) (*writers, error) {
@@ -62,7 +63,8 @@ func newWriters(ctx context.Context, h *harness, b *bus) (*writers, error) {
 // relay starts the process that relays the outbox.
 func (w *writers) relay(ctx context.Context) (*proc, error) {
 	s := spec{role: roles.Role{Name: w.node, Kind: onex.Effect, Inputs: []event.Topic{roles.Ask(w.node, "ask")}}}
-	if w.h.twin != "" {
+	if w.h.twin != "" && !w.left {
+		w.left = true
 		s.env = map[string]string{failpoint.AtEnv: "acknowledged:3"}
 	}
 	return w.h.launch(ctx, s)
@@ -206,7 +208,8 @@ func (w *writers) storm(ctx context.Context) (kills int, err error) {
 		}
 		if kills < wanted {
 			kills++
-			if p, err = p.again(ctx); err != nil {
+			p.kill()
+			if p, err = w.relay(ctx); err != nil {
 				break
 			}
 		}
