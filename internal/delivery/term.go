@@ -46,7 +46,7 @@ type term struct {
 	mu     sync.Mutex
 	flying map[int64]bool // read, and neither deleted nor given back
 	holds  holds
-	epoch  int // changes with the holds
+	epoch  int // changes with the holds, and when something is given back
 }
 
 // batch is what was read under the holds of an epoch.
@@ -136,17 +136,29 @@ func (t *term) fetch(ctx context.Context) (more bool, err error) {
 	if err != nil || len(b.records) == 0 {
 		return false, err
 	}
-	t.mu.Lock()
-	for _, q := range b.records {
-		t.flying[q.ID] = true
+	if !t.begin(b) {
+		return true, nil // to be read again, with what comes before it
 	}
-	t.mu.Unlock()
 	select {
 	case t.batches <- b:
 		return more, nil
 	case <-ctx.Done():
 		return false, ctx.Err()
 	}
+}
+
+// begin notes that a batch is under way, unless something was given back or released since it was read:
+// that may be an earlier record of one of its keys.
+func (t *term) begin(b batch) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.epoch != b.epoch {
+		return false
+	}
+	for _, q := range b.records {
+		t.flying[q.ID] = true
+	}
+	return true
 }
 
 // settled reports whether nothing is under way or held.
@@ -248,6 +260,7 @@ func (t *term) giveBack(records []engine.Queued) {
 	for _, q := range records {
 		delete(t.flying, q.ID)
 	}
+	t.epoch++ // a batch that was read meanwhile lacks them
 	t.mu.Unlock()
 	t.Wake()
 }
