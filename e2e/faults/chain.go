@@ -111,7 +111,7 @@ func (c *chain) begin(ctx context.Context) error {
 			Name: c.gate, Kind: onex.Effect, Inputs: []event.Topic{ask},
 			Retry: engine.RetryPolicy{Attempts: 5, First: 20 * time.Millisecond, Max: 100 * time.Millisecond},
 		}, patched: true, env: aborts},
-		{role: roles.Role{Name: c.double, Kind: onex.Compute, Inputs: []event.Topic{asked}}, patched: true, env: map[string]string{failpoint.AbortEnv: "transaction:10"}},
+		{role: roles.Role{Name: c.double, Kind: onex.Compute, Inputs: []event.Topic{asked}}, patched: true, env: map[string]string{failpoint.AbortEnv: fmt.Sprintf("transaction:%d", pick(c.h, 40, 10))}},
 		{role: roles.Role{Name: c.fold, Kind: onex.Reducer, Inputs: []event.Topic{made}}, patched: true, env: aborts},
 	} {
 		p, err := c.h.launch(ctx, s)
