@@ -42,7 +42,7 @@ func failpoints() []patch {
 		after(delivery, "admitted", "d := p.Core.Admit(it, v, p.Now())"),
 		before(delivery, "committing", "err := p.Store.Commit(ctx, *l, commits...)"),
 		before(delivery, "answered", "if moves && err != nil {"),
-		after(delivery, "advanced", "l.Next = last.Record.Offset + 1"),
+		after(delivery, "advanced", "l.Next = last.Next()"),
 		before(delivery, "settled", "p.Observer.Settled(c)"),
 		{
 			commit, "err = s.pool.SendBatch(ctx, &t.Batch).Close()",
