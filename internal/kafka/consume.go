@@ -46,6 +46,10 @@ const (
 	// What was fetched of a partition is fetched again if it is paused before it is polled: little more
 	// than a worker's queue holds is worth fetching.
 	queuedBytes = 256 << 10
+
+	// A fetch that is on its way does not ask for partitions which were paused when it left: one that is
+	// resumed waits until the broker answers it, records or not.
+	fetchWait = 100 * time.Millisecond
 )
 
 // Consume is a member of the group until ctx ends, which is no error, or the session fails. What is
@@ -55,7 +59,7 @@ func (c *Client) Consume(ctx context.Context, m Membership, p Partitions) error 
 	opts := append(c.options(), m.options()...)
 	opts = append(opts,
 		kgo.Balancers(kgo.CooperativeStickyBalancer()), kgo.BlockRebalanceOnPoll(), kgo.DisableAutoCommit(),
-		kgo.FetchMaxPartitionBytes(queuedBytes),
+		kgo.FetchMaxPartitionBytes(queuedBytes), kgo.FetchMaxWait(fetchWait),
 		kgo.AdjustFetchOffsetsFn(s.claim), kgo.OnPartitionsRevoked(s.revoke), kgo.OnPartitionsLost(s.revoke))
 	var err error
 	if s.kgo, err = kgo.NewClient(opts...); err != nil {
