@@ -9,7 +9,10 @@ import (
 	"sync"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"github.com/omninode-ai/omninode/e2e/faults/roles"
+	"github.com/omninode-ai/omninode/internal/provision"
 	"github.com/omninode-ai/omninode/onex"
 	"github.com/omninode-ai/omninode/onex/event"
 )
@@ -144,8 +147,11 @@ func (o *once) work(ctx context.Context) error {
 			}
 		}
 		events, calls := o.sink.count()
-		answered, err := o.bus.size(ctx, roles.Out(o.node).String())
-		if err == nil && events == o.sent && answered >= int64(o.sent) {
+		answered, waiting, err := o.h.answered(ctx, o.node)
+		if err != nil {
+			return err
+		}
+		if events == o.sent && answered == o.sent && waiting == 0 {
 			p.kill()
 			return nil
 		}
@@ -204,6 +210,15 @@ func (o *once) judge(ctx context.Context, ask event.Topic) (string, error) {
 	return fmt.Sprintf("%d events, %d delivered twice, %d kills between side effect and commit, %d connections to Postgres cut, each piece 1 ms late: "+
 		"each idempotency key effective exactly once, 0 missing; %d calls repeated under the same key, %.1f for each kill; %d resent answers, recognised",
 		o.sent, o.twice, o.kills, o.cuts, again, float64(again)/float64(o.kills), resent), nil
+}
+
+// answered returns how many inputs a node has committed, and how many of its messages wait.
+func (h *harness) answered(ctx context.Context, node string) (handled, waiting int, err error) {
+	err = h.database(ctx, func(conn *pgx.Conn) error {
+		return conn.QueryRow(ctx, fmt.Sprintf(`SELECT (SELECT count(*) FROM %[1]q.inbox), (SELECT count(*) FROM %[1]q.outbox)`,
+			provision.Schema(node))).Scan(&handled, &waiting)
+	})
+	return handled, waiting, err
 }
 
 // size returns how many offsets of a topic are taken.

@@ -214,8 +214,8 @@ func (f *frozen) suffer(ctx context.Context) (text string, err error) {
 		"memory %.0f MiB at most, %.2f times the steady %.0f MiB; the group kept the member; 0 lost", ice, rate, slices.Min(cold.rates), 100*enoughRate,
 		back.Round(100*time.Millisecond), mib(memory), float64(memory)/float64(steady.memory), mib(steady.memory))
 	switch {
-	case slices.Min(cold.rates) > 0:
-		return "", fmt.Errorf("the database was never frozen, nothing is proved: %s", text)
+	case slices.Min(cold.rates) > 0, rate == 0:
+		return "", fmt.Errorf("the database was never frozen, or there was no load before (%.0f), nothing is proved: %s", steady.rates, text)
 	case before != after:
 		return "", violatedf("the group had member %s, and %s when the database was frozen: %s", before, after, text)
 	case memory > mostMemory, float64(memory) > mostGrowth*float64(steady.memory):
@@ -253,9 +253,9 @@ func (f *frozen) membership(ctx context.Context) (string, error) {
 // drain lets the node finish and judges what it answered.
 func (f *frozen) drain(ctx context.Context) error {
 	err := eventually(ctx, pick(f.h, time.Minute, 10*time.Minute), "the backlog is settled", func(ctx context.Context) error {
-		answered, err := f.bus.size(ctx, roles.Out(f.node).String())
-		if err == nil && answered < int64(f.sent) {
-			err = violatedf("%d answers to %d records", answered, f.sent)
+		answered, waiting, err := f.h.answered(ctx, f.node)
+		if err == nil && (answered < f.sent || waiting > 0) {
+			err = violatedf("%d answers to %d records, %d wait", answered, f.sent, waiting)
 		}
 		return err
 	})
