@@ -57,7 +57,7 @@ func (m *member) deliver(ctx, work context.Context) error {
 
 func (m *member) membership() kafka.Membership {
 	return kafka.Membership{
-		Group: event.Group(m.node.Name), Instance: registry.ServiceID(m.node.Name, m.env.Instance), Topics: m.core.Topics(),
+		Group: event.Group(m.node.Name), Instance: registry.ServiceID(m.node.Name, m.env.Instance), Topics: m.core.Topics(), Valve: m.valve,
 	}
 }
 

@@ -12,10 +12,11 @@ import (
 type readiness struct {
 	mu      sync.Mutex
 	reasons map[string]map[string]string // by node and part
+	paused  map[string][]string          // by node: what a person paused
 }
 
 func newReadiness(nodes []Node) *readiness {
-	r := &readiness{reasons: map[string]map[string]string{}}
+	r := &readiness{reasons: map[string]map[string]string{}, paused: map[string][]string{}}
 	for _, n := range nodes {
 		r.reasons[n.Name] = map[string]string{partStart: "starting"}
 	}
@@ -49,6 +50,13 @@ func (r *readiness) set(node, part, reason string) bool {
 	return true
 }
 
+// pause says what a person paused of a node.
+func (r *readiness) pause(node string, said []string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.paused[node] = said
+}
+
 // report is the body of /readyz.
 type report struct {
 	Ready bool         `json:"ready"`
@@ -59,6 +67,7 @@ type nodeReport struct {
 	Node    string   `json:"node"`
 	Ready   bool     `json:"ready"`
 	Reasons []string `json:"reasons,omitempty"`
+	Paused  []string `json:"paused,omitempty"` // what a person paused, and why: that is no reason not to be ready
 }
 
 // of reports on one node, or on all if node is "". It returns false if there is no such node.
@@ -71,6 +80,7 @@ func (r *readiness) of(node string) (report, bool) {
 			continue
 		}
 		n := nodeReport{Node: name, Ready: len(r.reasons[name]) == 0}
+		n.Paused = r.paused[name]
 		for _, part := range slices.Sorted(maps.Keys(r.reasons[name])) {
 			n.Reasons = append(n.Reasons, part+": "+r.reasons[name][part])
 		}

@@ -36,12 +36,17 @@ type member struct {
 
 	scheduler *delivery.Scheduler
 	drift     map[drift]kafka.Difference // of the node's topics; only one goroutine at a time looks
+
+	paused []postgres.Pause // what a person paused; only one goroutine at a time looks
+	pauses *delivery.Pauses
+	valve  *kafka.Valve
 }
 
 func newMember(p *process, n Node, core *engine.Core, wiring Wiring, database config.Secret) *member {
 	return &member{
 		process: p, node: n, core: core, routes: wiring.Routes, checks: wiring.Checks, database: database,
 		log: p.log.With("node", n.Name), observer: observer{p.metrics, n.Name},
+		pauses: delivery.NewPauses(), valve: &kafka.Valve{},
 	}
 }
 
@@ -69,6 +74,9 @@ func (m *member) run(ctx, work context.Context) (err error) {
 		return err
 	}
 	if err = m.awaitTopics(ctx); err != nil {
+		return err
+	}
+	if err = m.readPauses(ctx); err != nil {
 		return err
 	}
 	index, err := m.readFlags(ctx)
@@ -99,6 +107,7 @@ func (m *member) run(ctx, work context.Context) (err error) {
 // watch follows in the background what the contract asks for: topics, checks and flags.
 func (m *member) watch(ctx context.Context, background *sync.WaitGroup, flags uint64) {
 	background.Go(func() { m.watchDrift(ctx) })
+	background.Go(func() { m.watchPauses(ctx) })
 	for _, c := range m.checks {
 		background.Go(func() { m.watchCheck(ctx, c) })
 	}
@@ -320,6 +329,6 @@ func missingTopics(missing []string) error {
 func (m *member) processor() *delivery.Processor {
 	return &delivery.Processor{
 		Core: m.core, Handlers: m.routes, Observer: m.observer, Log: m.log, Now: time.Now,
-		Breakers: delivery.NewBreakers(m.node.Inputs, m.observer, m.log),
+		Breakers: delivery.NewBreakers(m.node.Inputs, m.observer, m.log), Pauses: m.pauses,
 	}
 }

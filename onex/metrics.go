@@ -23,7 +23,7 @@ type metrics struct {
 	duplicates, parked, conflicts            *prometheus.CounterVec
 	lag, outboxDepth, outboxAge, parkedDepth *prometheus.GaugeVec
 	checks, flags, breaker                   *prometheus.GaugeVec
-	topicDrift, haltedKeys                   *prometheus.GaugeVec
+	topicDrift, haltedKeys, pause            *prometheus.GaugeVec
 	ticks, missed                            *prometheus.CounterVec
 	seconds                                  *prometheus.HistogramVec
 }
@@ -55,6 +55,7 @@ func newMetrics() *metrics {
 	m.checks = gauge("check_passes", "Whether a check of what the node needs passed last: 1 or 0.", "check")
 	m.flags = gauge("flag", "Whether a flag is on: 1 or 0.", "flag")
 	m.haltedKeys = gauge("halted_keys", "Keys that wait for a person: omninode parked.")
+	m.pause = gauge("paused", "Whether a person paused an input: 1 or 0.", "input")
 	m.topicDrift = gauge("topic_drift", "Whether a property of a topic the node owns is not as its contract wants it: 1.", "topic", "property")
 	m.breaker = gauge("breaker_state", "Breaker of an input: 0 closed, 1 probing, 2 open.", "input")
 	m.seconds = prometheus.NewHistogramVec(prometheus.HistogramOpts{
@@ -130,6 +131,10 @@ func (o observer) depths(d postgres.Depths) {
 }
 
 func (o observer) halted(keys int64) { o.haltedKeys.WithLabelValues(o.node).Set(float64(keys)) }
+
+func (o observer) paused(input event.Ref, yes bool) {
+	o.pause.WithLabelValues(o.node, input.String()).Set(oneIf(yes))
+}
 
 func (o observer) drift(topic, property string, differs bool) {
 	if differs {

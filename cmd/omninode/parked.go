@@ -57,7 +57,12 @@ func (a *app) openDesk(ctx context.Context, node, url string) (*desk, error) {
 	if err != nil {
 		return nil, err
 	}
-	if url, err = a.databaseURL(url); err != nil {
+	return a.deskOf(ctx, c, url)
+}
+
+func (a *app) deskOf(ctx context.Context, c *contract.Contract, url string) (*desk, error) {
+	url, err := a.databaseURL(url)
+	if err != nil {
 		return nil, err
 	}
 	dial, err := a.dialer()

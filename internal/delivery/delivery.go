@@ -37,6 +37,7 @@ type Processor struct {
 	Handlers map[event.Ref]engine.Handler
 	Store    engine.Store // nil for a node whose state is the broker's (compute)
 	Breakers Breakers
+	Pauses   *Pauses // nil: nothing is ever paused
 	Observer Observer
 	Log      *slog.Logger
 	Now      func() time.Time
@@ -120,10 +121,13 @@ func (p *Processor) again(ctx context.Context, try int, it engine.Item, err erro
 	return pause(ctx, try)
 }
 
-// patient settles something, waiting as long as the input's breaker is open. If it is told to stop
+// patient settles something, waiting as long as the input is paused or its breaker is open. If it is told to stop
 // meanwhile, that is left for later.
 func (p *Processor) patient(ctx context.Context, stop <-chan struct{}, input event.Ref, settle func() error) error {
 	for {
+		if !p.Pauses.await(ctx, stop, input) {
+			return ctx.Err()
+		}
 		err := settle()
 		if !errors.Is(err, errOpen) {
 			return err

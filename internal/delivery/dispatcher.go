@@ -214,7 +214,7 @@ func (d *Dispatcher) look(ctx, work context.Context) {
 			w.retrier.poke()
 		}
 	}
-	if err == nil && d.timers {
+	if err == nil && d.timers && !d.p.Pauses.timers() {
 		err = d.fire(ctx, work, now)
 	}
 	if err != nil && ctx.Err() == nil {

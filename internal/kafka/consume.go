@@ -20,6 +20,7 @@ type Membership struct {
 	Group    string
 	Instance string // stable over restarts: a process that comes back gets its partitions back
 	Topics   []string
+	Valve    *Valve // shuts topics; nil: none
 }
 
 // Partitions takes what is assigned to this member. Its methods may be called concurrently.
@@ -66,6 +67,8 @@ func (c *Client) Consume(ctx context.Context, m Membership, p Partitions) error 
 		return fmt.Errorf("configure kafka consumer: %w", err)
 	}
 	close(s.opened)
+	m.Valve.attach(s.kgo)
+	defer m.Valve.attach(nil)
 	mirrored := make(chan struct{})
 	running, cancel := context.WithCancel(ctx)
 	go func() {

@@ -38,7 +38,9 @@ func (c *Client) Transact(ctx, work context.Context, m Membership, f Transform) 
 	if err != nil {
 		return fmt.Errorf("configure kafka transactions: %w", err)
 	}
+	m.Valve.attach(s.Client())
 	defer func() {
+		m.Valve.attach(nil)
 		s.Close()
 		c.leave(ctx, m, err)
 	}()
