@@ -53,7 +53,7 @@ func (r *run) migrate(ctx context.Context, database *dagger.Secret, direction st
 	return out, nil
 }
 
-// contracts is the fleet without its code.
+// contracts is the fleet without its code: contracts, and the migrations of nodes' own tables.
 func (m *Omninode) contracts() *dagger.Directory {
-	return m.Source.Directory("nodes").Filter(dagger.DirectoryFilterOpts{Include: []string{"*/contract.yaml"}})
+	return m.Source.Directory("nodes").Filter(dagger.DirectoryFilterOpts{Include: []string{"*/contract.yaml", "*/migrations/*.sql"}})
 }

@@ -51,6 +51,10 @@ type Options struct {
 	// Scaffolds holds templates of handler.go, wire.go and handler_test.go that take the place of the
 	// built-in ones, by name: "handler.go.tmpl". What they yield is held to the same checks.
 	Scaffolds map[string]string
+
+	// OwnSchemas is the version of the tables that nodes have besides the runtime's, by node; without an
+	// entry a node has none.
+	OwnSchemas map[string]int64
 }
 
 func (o Options) validate() error {

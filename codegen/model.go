@@ -20,6 +20,7 @@ type node struct {
 	Description               string // Go literal
 	Doc                       string // package comment
 	Capabilities              []string
+	OwnSchema                 int64 // 0: no tables of its own
 
 	Types    []goType
 	Patterns []pattern
@@ -92,8 +93,8 @@ func newNode(c *contract.Contract, opts Options) (*node, error) {
 	m.n = &node{
 		Name: c.Node, NameLiteral: quote(c.Node), Package: pkg, ImportPath: opts.importPath(c.Node),
 		Version: quote(c.Version), Kind: contract.GoName(string(c.Kind)), SHA256: quote(c.SHA256),
-		Description: quote(c.Description),
-		Doc:         sentence(fmt.Sprintf("Package %s is the %s node %s", pkg, c.Kind, c.Node), c.Description),
+		Description: quote(c.Description), OwnSchema: opts.OwnSchemas[c.Node],
+		Doc: sentence(fmt.Sprintf("Package %s is the %s node %s", pkg, c.Kind, c.Node), c.Description),
 	}
 	for _, s := range c.Capabilities {
 		m.n.Capabilities = append(m.n.Capabilities, quote(s))

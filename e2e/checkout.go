@@ -40,7 +40,23 @@ func checkoutCompletes(ctx context.Context, s *Stack) error {
 	if charge.Status != gateway.Charged || charge.Charges != 1 {
 		return fmt.Errorf("the gateway has %s with %d charges, want one", charge.Status, charge.Charges)
 	}
+	if err := c.checkBooks(ctx, charge.AmountCents); err != nil {
+		return err
+	}
 	return c.checkChain()
+}
+
+// checkBooks wants the charge in the table of payment's own, written with the answer it belongs to.
+func (c *checkout) checkBooks(ctx context.Context, cents int64) error {
+	var booked int64
+	err := c.stack.db.QueryRow(ctx, `SELECT coalesce(sum(amount_cents), 0) FROM payment.charge WHERE order_id::text = $1`, c.order).Scan(&booked)
+	if err != nil {
+		return fmt.Errorf("read the charges that payment booked: %w", err)
+	}
+	if booked != cents {
+		return fmt.Errorf("payment booked %d cents, the gateway charged %d", booked, cents)
+	}
+	return nil
 }
 
 // checkChain wants every message of the happy path exactly once, each caused by another of the

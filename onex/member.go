@@ -150,7 +150,11 @@ func (m *member) openDatabase(ctx context.Context) error {
 		return &Error{Code: CodeDatabase, Err: fmt.Errorf("node %s: %w", m.node.Name, err)}
 	}
 	err = m.until(ctx, partDatabase, func(ctx context.Context) error {
-		return m.fatalDatabase(m.store.CheckSchema(ctx))
+		err := m.store.CheckSchema(ctx)
+		if err == nil {
+			err = m.store.CheckOwnSchema(ctx, m.node.OwnSchema)
+		}
+		return m.fatalDatabase(err)
 	})
 	if err != nil {
 		m.store.Close()

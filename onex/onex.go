@@ -48,6 +48,7 @@ type Node struct {
 	Machine        *engine.Machine // reducer
 	Workflow       *Workflow       // orchestrator
 	Schedules      []schedule.Schedule
+	OwnSchema      int64 // version of the tables the node has besides the runtime's; 0: it has none
 
 	// Build wires the handlers once the settings are resolved.
 	Build func(ctx context.Context, values *config.Values) (Wiring, error)

@@ -6,13 +6,16 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/omninode-ai/omninode/internal/manifest"
+	"github.com/omninode-ai/omninode/internal/provision"
 	"github.com/omninode-ai/omninode/migrations"
 )
 
@@ -126,7 +129,7 @@ func (a *app) writeDeployment(env, out string, d *manifest.Deployment) error {
 	if err != nil {
 		return mistake(codeDeployInput, fmt.Errorf("previous manifests in %s: %w", out, err), "remove that folder, or choose another one with --out")
 	}
-	names, err := migrationNames()
+	names, err := a.migrationNames()
 	if err != nil {
 		return err
 	}
@@ -140,12 +143,21 @@ func (a *app) writeDeployment(env, out string, d *manifest.Deployment) error {
 }
 
 // migrationNames lists what has to be applied to the database, in order.
-func migrationNames() ([]string, error) {
-	var names []string
-	for _, set := range []struct {
+func (a *app) migrationNames() ([]string, error) {
+	own, err := provision.OwnMigrations(a.nodes)
+	if err != nil {
+		return nil, mistake(codeMigrate, err, "name the file like 00001_charge.sql")
+	}
+	type set struct {
 		schema string
 		files  fs.FS
-	}{{migrations.FleetSchema, migrations.Fleet()}, {"each node's", migrations.Node()}} {
+	}
+	sets := []set{{migrations.FleetSchema, migrations.Fleet()}, {"each node's", migrations.Node()}}
+	for _, node := range slices.Sorted(maps.Keys(own)) {
+		sets = append(sets, set{provision.Schema(node), own[node].Files})
+	}
+	var names []string
+	for _, set := range sets {
 		found, err := fs.Glob(set.files, "*.sql")
 		if err != nil {
 			return nil, fmt.Errorf("list migrations: %w", err)

@@ -13,6 +13,7 @@ import (
 
 	"github.com/omninode-ai/omninode/codegen"
 	"github.com/omninode-ai/omninode/contract"
+	"github.com/omninode-ai/omninode/internal/provision"
 )
 
 const (
@@ -225,8 +226,16 @@ func (a *app) layout() (codegen.Options, error) {
 	if err != nil {
 		return codegen.Options{}, err
 	}
+	own, err := provision.OwnMigrations(a.nodes)
+	if err != nil {
+		return codegen.Options{}, mistake(codeMigrate, err, "name the file like 00001_charge.sql")
+	}
+	schemas := map[string]int64{}
+	for node, o := range own {
+		schemas[node] = o.Latest
+	}
 	scaffolds, err := a.scaffolds()
-	return codegen.Options{Module: m.Path, Dir: filepath.ToSlash(rel), Scaffolds: scaffolds}, err
+	return codegen.Options{Module: m.Path, Dir: filepath.ToSlash(rel), Scaffolds: scaffolds, OwnSchemas: schemas}, err
 }
 
 // scaffolds reads the user's templates of scaffolds: <nodes>/templates/*.tmpl.

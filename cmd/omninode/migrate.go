@@ -27,7 +27,8 @@ func newMigrateCommand(a *app) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "migrate up|down|redo|reset|status",
 		Short: "bring the database's schemas to a version",
-		Long: "migrate works on the schema the fleet shares and on one schema per node:\n\n" +
+		Long: "migrate works on the schema the fleet shares and on one schema per node, and there on\n" +
+			"the runtime's tables and those that the node's folder migrations/ declares:\n\n" +
 			"  up      creates schemas and roles and applies every migration that is missing\n" +
 			"  down    takes the newest migration of each schema back\n" +
 			"  redo    takes the newest one back and applies it again\n" +
@@ -88,11 +89,15 @@ func (a *app) migrate(ctx context.Context, url string, d provision.Direction, as
 	for _, n := range provision.Nodes(fleet) {
 		nodes = append(nodes, n.Name)
 	}
+	own, err := provision.OwnMigrations(a.nodes)
+	if err != nil {
+		return mistake(codeMigrate, err, "name the file like 00001_charge.sql")
+	}
 	dial, err := a.dialer()
 	if err != nil {
 		return err
 	}
-	report, err := provision.Migrate(ctx, provision.MigrateConfig{AdminURL: url, Nodes: nodes, Direction: d, Dial: dial})
+	report, err := provision.Migrate(ctx, provision.MigrateConfig{AdminURL: url, Nodes: nodes, Direction: d, Own: own, Dial: dial})
 	if err != nil {
 		return databaseFailure(codeMigrate, err)
 	}
@@ -114,7 +119,7 @@ func behind(r provision.MigrateReport) []string {
 	var list []string
 	for _, s := range r.Schemas {
 		if s.After < s.Latest {
-			list = append(list, s.Schema)
+			list = append(list, schemaName(s))
 		}
 	}
 	return list
@@ -130,13 +135,32 @@ func (a *app) printMigrations(r provision.MigrateReport, start time.Time) error 
 			names = append(names, step.Direction+" "+strings.TrimSuffix(step.Migration, ".sql"))
 		}
 		total += len(names)
-		fmt.Fprintf(w, "%s\t%s\t%d\t%s\n", s.Schema, versions(s), s.Latest, strings.Join(names, ", "))
+		fmt.Fprintf(w, "%s\t%s\t%d\t%s\n", schemaName(s), versions(s), s.Latest, strings.Join(names, ", "))
 	}
 	if err := w.Flush(); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintf(a.stdout, "%s in %s, %d ms\n", count(total, "migration"), count(len(r.Schemas), "schema"), time.Since(start).Milliseconds())
+	_, err := fmt.Fprintf(a.stdout, "%s in %s, %d ms\n", count(total, "migration"), count(schemas(r), "schema"), time.Since(start).Milliseconds())
 	return err
+}
+
+// schemaName tells a node's own tables from the runtime's in the same schema.
+func schemaName(s provision.SchemaReport) string {
+	if s.Own {
+		return s.Schema + " (own tables)"
+	}
+	return s.Schema
+}
+
+// schemas counts each schema once.
+func schemas(r provision.MigrateReport) int {
+	n := 0
+	for _, s := range r.Schemas {
+		if !s.Own {
+			n++
+		}
+	}
+	return n
 }
 
 func versions(s provision.SchemaReport) string {

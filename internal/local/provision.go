@@ -45,9 +45,12 @@ func (s *Session) gatewayToken(ctx context.Context) string {
 // provision prepares the database and the secrets; what is there already is kept.
 func (s *Session) provision(ctx context.Context) error {
 	step := s.cfg.Console.Step("migrate")
-	_, err := provision.Migrate(ctx, provision.MigrateConfig{
-		AdminURL: s.Stack.AdminDatabaseURL, Nodes: s.nodes(), Direction: provision.Up,
-	})
+	own, err := provision.OwnMigrations(s.cfg.Contracts)
+	if err == nil {
+		_, err = provision.Migrate(ctx, provision.MigrateConfig{
+			AdminURL: s.Stack.AdminDatabaseURL, Nodes: s.nodes(), Direction: provision.Up, Own: own,
+		})
+	}
 	if step.End(err) != nil {
 		return err
 	}

@@ -39,6 +39,7 @@ type MigrateConfig struct {
 	AdminURL  string // of a role that may create roles and schemas
 	Nodes     []string
 	Direction Direction
+	Own       map[string]Own // migrations of tables of the nodes' own, by node; see OwnMigrations
 
 	Dial Dial
 	Log  *slog.Logger // nil: discarded
@@ -54,6 +55,7 @@ type MigrateReport struct {
 type SchemaReport struct {
 	Schema  string `json:"schema"`
 	Node    string `json:"node,omitempty"` // empty: the fleet's
+	Own     bool   `json:"own,omitempty"`  // about the tables the node has besides the runtime's
 	Before  int64  `json:"before"`         // version; 0: nothing applied
 	After   int64  `json:"after"`
 	Latest  int64  `json:"latest"` // version this program knows
@@ -88,11 +90,11 @@ func Migrate(ctx context.Context, c MigrateConfig) (MigrateReport, error) {
 		return report, err
 	}
 	err = exclusive(ctx, cc, func(ctx context.Context, conn *pgx.Conn) error {
-		for _, t := range targets(c.Nodes) {
+		for _, t := range targets(c) {
 			s, err := migrateSchema(ctx, conn, c.Direction, t)
 			report.Schemas = append(report.Schemas, s)
 			if err != nil {
-				return fmt.Errorf("migrate schema %q %s: %w", t.schema, c.Direction, err)
+				return fmt.Errorf("migrate %s %s: %w", t, c.Direction, err)
 			}
 			c.Log.InfoContext(ctx, "schema migrated", "schema", t.schema, "direction", string(c.Direction),
 				"before", s.Before, "after", s.After, "steps", len(s.Applied))
@@ -106,19 +108,46 @@ func Migrate(ctx context.Context, c MigrateConfig) (MigrateReport, error) {
 type target struct {
 	schema string
 	node   string // empty: the fleet's
+	own    bool   // tables of the node's own
 	files  fs.FS
 }
 
-func targets(nodes []string) []target {
+func (t target) String() string {
+	if t.own {
+		return fmt.Sprintf("own tables in schema %q", t.schema)
+	}
+	return fmt.Sprintf("schema %q", t.schema)
+}
+
+// versions is the table that records which migrations were applied.
+func (t target) versions() string {
+	if t.own {
+		return ownTable
+	}
+	return versionTable
+}
+
+// targets returns what is to be migrated, in order: a node's own tables come after the runtime's, and go
+// before them.
+func targets(c MigrateConfig) []target {
 	list := []target{{schema: migrations.FleetSchema, files: migrations.Fleet()}}
-	for _, n := range nodes {
-		list = append(list, target{schema: Schema(n), node: n, files: migrations.Node()})
+	for _, n := range c.Nodes {
+		runtime := target{schema: Schema(n), node: n, files: migrations.Node()}
+		own := target{schema: Schema(n), node: n, own: true, files: c.Own[n].Files}
+		switch {
+		case own.files == nil:
+			list = append(list, runtime)
+		case c.Direction == Up || c.Direction == Status:
+			list = append(list, runtime, own)
+		default:
+			list = append(list, own, runtime)
+		}
 	}
 	return list
 }
 
 func migrateSchema(ctx context.Context, conn *pgx.Conn, d Direction, t target) (report SchemaReport, err error) {
-	report = SchemaReport{Schema: t.schema, Node: t.node, Applied: []Step{}}
+	report = SchemaReport{Schema: t.schema, Node: t.node, Own: t.own, Applied: []Step{}}
 	if d == Up {
 		if err := prepare(ctx, conn, t); err != nil {
 			return report, err
@@ -147,7 +176,7 @@ func migrateSchema(ctx context.Context, conn *pgx.Conn, d Direction, t target) (
 		return report, fmt.Errorf("read version: %w", err)
 	}
 	if d == Up && t.node != "" {
-		return report, grant(ctx, conn, t.schema)
+		return report, grant(ctx, conn, t)
 	}
 	return report, nil
 }
@@ -177,7 +206,7 @@ func provider(cc *pgx.ConnConfig, t target) (*goose.Provider, error) {
 	cc.RuntimeParams["search_path"] = quote(t.schema)
 	db := stdlib.OpenDB(*cc)
 	p, err := goose.NewProvider(goose.DialectPostgres, db, t.files,
-		goose.WithDisableGlobalRegistry(true), goose.WithTableName(versionTable))
+		goose.WithDisableGlobalRegistry(true), goose.WithTableName(t.versions()))
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("read migrations: %w", err), db.Close())
 	}

@@ -56,20 +56,27 @@ func ensureSchema(ctx context.Context, conn *pgx.Conn, schema string) error {
 // grant lets a node's role use its own schema and the fleet's. It may change rows, never tables, and
 // not the record of what was migrated. What each role may do in the fleet's schema is part of the
 // migrations, by row.
-func grant(ctx context.Context, conn *pgx.Conn, schema string) error {
+func grant(ctx context.Context, conn *pgx.Conn, t target) error {
+	schema := t.schema
 	s, role := quote(schema), quote(schema)
 	tx, err := conn.Begin(ctx)
 	if err != nil {
 		return fmt.Errorf("grant role %q its rights: %w", schema, err)
 	}
 	defer func() { _ = tx.Rollback(context.WithoutCancel(ctx)) }()
-	for _, sql := range []string{
+	statements := []string{
 		`GRANT CONNECT ON DATABASE ` + quote(conn.Config().Database) + ` TO ` + role,
 		`GRANT USAGE ON SCHEMA ` + s + `, ` + quote(migrations.FleetSchema) + ` TO ` + role,
 		`GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA ` + s + ` TO ` + role,
 		`REVOKE INSERT, UPDATE, DELETE ON ` + s + `.` + versionTable + ` FROM ` + role,
+		`DO $$ BEGIN IF to_regclass('` + s + `.` + ownTable + `') IS NOT NULL THEN
+			REVOKE INSERT, UPDATE, DELETE ON ` + s + `.` + ownTable + ` FROM ` + role + `; END IF; END $$`,
 		`GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA ` + s + ` TO ` + role,
-	} {
+	}
+	if t.own {
+		statements = append(statements, `GRANT USAGE ON ALL SEQUENCES IN SCHEMA `+s+` TO `+role)
+	}
+	for _, sql := range statements {
 		if _, err := tx.Exec(ctx, sql); err != nil {
 			return fmt.Errorf("grant role %q its rights: %w", schema, err)
 		}

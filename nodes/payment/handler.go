@@ -28,6 +28,10 @@ func (h handler) ChargeCardV1(ctx context.Context, in onex.Input[Charge], emit C
 		return fmt.Errorf("charge payment %s: %w", c.PaymentID, err)
 	}
 	emit.CardChargedV1(Receipt{PaymentID: c.PaymentID, OrderID: c.OrderID, AmountCents: c.AmountCents})
+	emit.Commit(func(ctx context.Context, tx onex.Tx) error {
+		_, err := tx.Exec(ctx, `INSERT INTO charge (payment_id, order_id, amount_cents) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING`, c.PaymentID, c.OrderID, c.AmountCents)
+		return err
+	})
 	return nil
 }
 
@@ -40,5 +44,9 @@ func (h handler) RefundCardV1(ctx context.Context, in onex.Input[Refund], emit R
 		return fmt.Errorf("refund payment %s: %w", r.PaymentID, err)
 	}
 	emit.CardRefundedV1(Receipt{PaymentID: r.PaymentID, OrderID: r.OrderID, AmountCents: amount})
+	emit.Commit(func(ctx context.Context, tx onex.Tx) error {
+		_, err := tx.Exec(ctx, `UPDATE charge SET refunded_at = now() WHERE payment_id = $1`, r.PaymentID)
+		return err
+	})
 	return nil
 }

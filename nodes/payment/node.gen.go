@@ -77,8 +77,9 @@ func Node() onex.Node {
 			{Type: refCardDeclinedV1, Class: event.Event},
 			{Type: refCardRefundedV1, Class: event.Event},
 		},
-		Settings: settings(),
-		Build:    build,
+		Settings:  settings(),
+		OwnSchema: 1,
+		Build:     build,
 	}
 }
 
