@@ -140,7 +140,7 @@ func TestRoleIsHeldToItsOwnSchema(t *testing.T) {
 	theirs := provision.Schema(orders)
 	denied := []string{
 		`SELECT * FROM ` + theirs + `.inbox`, `INSERT INTO ` + theirs + `.state VALUES ('k', 1, '', '')`,
-		registration(orders), `DELETE FROM omninode.node_registrations`, `SELECT * FROM omninode.goose_db_version`,
+		registration(orders), `TRUNCATE omninode.node_registrations`, `SELECT * FROM omninode.goose_db_version`,
 		`CREATE TABLE mine (x int)`, `DROP TABLE inbox`, `ALTER TABLE inbox ADD x int`, `TRUNCATE inbox`,
 		`UPDATE goose_db_version SET version_id = 0`, `CREATE SCHEMA mine`, `CREATE ROLE mine`, `SET ROLE ` + theirs,
 		`ALTER ROLE ` + provision.Schema(payment) + ` SUPERUSER`,
@@ -164,6 +164,10 @@ func TestRoleCannotTouchAnotherNodesRegistration(t *testing.T) {
 	tag, err := conn.Exec(t.Context(), `UPDATE omninode.node_registrations SET address = 'stolen' WHERE node = '`+orders+`'`)
 	if err != nil || tag.RowsAffected() != 0 {
 		t.Errorf("changed %d rows of another node, %v", tag.RowsAffected(), err)
+	}
+	tag, err = conn.Exec(t.Context(), `DELETE FROM omninode.node_registrations`)
+	if err != nil || tag.RowsAffected() != 0 {
+		t.Errorf("swept %d rows of another node, %v", tag.RowsAffected(), err)
 	}
 	if _, err := conn.Exec(t.Context(), registration(payment)); err != nil {
 		t.Fatal(err)
