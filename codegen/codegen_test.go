@@ -37,7 +37,7 @@ func TestShopIsUpToDate(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	files, err := codegen.GenerateFleet(t.Context(), fleet, codegen.Options{Module: "github.com/omninode-ai/omninode"})
+	files, err := codegen.GenerateFleet(t.Context(), fleet, codegen.Options{Module: "github.com/omninode-ai/omninode", OwnSchemas: map[string]int64{"payment": 1}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -52,7 +52,7 @@ func verify(ctx context.Context, cfg Config, out io.Writer, nodes []Node) error 
 		wrong = append(wrong, reportComparison(out, m.node.Name, c))
 	}
 	if err := errors.Join(wrong...); err != nil {
-		return &Error{Code: CodeState, Err: err, Remedy: "compare with the snapshots: omninode state rebuild NODE; handlers that read a clock or a flag differ as well"}
+		return &Error{Code: CodeState, Err: err, Remedy: "compare the key with its last snapshot; a handler that reads a clock or a flag is no fold: docs/state.md"}
 	}
 	return nil
 }
