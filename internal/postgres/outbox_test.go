@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -63,7 +64,7 @@ func (b *topic) await(t *testing.T, key string, n int) {
 type watched struct {
 	*postgres.Store
 
-	floor int64
+	floor atomic.Int64
 }
 
 type watchedQueue struct {
@@ -78,12 +79,12 @@ func (w *watched) Lead(ctx context.Context, f func(context.Context, engine.Queue
 
 func (q watchedQueue) Next(ctx context.Context, skip engine.Except, limit int) ([]engine.Queued, bool, error) {
 	records, more, err := q.Queue.Next(ctx, skip, min(limit, 50)) // many rounds
-	q.w.floor = max(q.w.floor, postgres.Floor(q.Queue))
+	q.w.floor.Store(max(q.w.floor.Load(), postgres.Floor(q.Queue)))
 	return records, more, err
 }
 
 // relayed runs a relay of a store; the function it returns drains it and returns how high its floor was.
-func relayed(t *testing.T, s *postgres.Store) (b *topic, r *delivery.Relay, stop func() int64) {
+func relayed(t *testing.T, s *postgres.Store) (b *topic, r *delivery.Relay, floor *atomic.Int64, stop func() int64) {
 	t.Helper()
 	b, w := &topic{values: map[string][]string{}, more: make(chan struct{}, 1)}, &watched{Store: s}
 	r = delivery.NewRelay(w, b.produce, slog.New(slog.DiscardHandler))
@@ -92,10 +93,10 @@ func relayed(t *testing.T, s *postgres.Store) (b *topic, r *delivery.Relay, stop
 		defer close(done)
 		r.Run(t.Context(), end)
 	}()
-	return b, r, sync.OnceValue(func() int64 {
+	return b, r, &w.floor, sync.OnceValue(func() int64 {
 		close(end)
 		<-done
-		return w.floor
+		return w.floor.Load()
 	})
 }
 
@@ -117,18 +118,21 @@ func pool(t *testing.T, roleURL string, conns int) *pgxpool.Pool {
 func TestCommitOrder(t *testing.T) {
 	t.Parallel()
 	_, roleURL := migrated(t)
-	b, r, stop := relayed(t, open(t, roleURL))
+	b, r, floor, stop := relayed(t, open(t, roleURL))
 	const writers, aggregates = 16, 12
 	p := pool(t, roleURL, writers)
 	if _, err := p.Exec(t.Context(), `INSERT INTO state (key, version, machine_state, data) SELECT 'k' || n, 0, '', '' FROM generate_series(0, $1) n`, aggregates-1); err != nil {
 		t.Fatal(err)
 	}
-	deadline := time.Now().Add(2500 * time.Millisecond) // some risings of the floor
+	start := time.Now() // long enough for some risings of the floor
+	over := func() bool {
+		return time.Since(start) > 2500*time.Millisecond && (floor.Load() > 0 || time.Since(start) > 30*time.Second)
+	}
 	errs := make(chan error, writers)
 	for range writers {
 		go func() {
 			var err error
-			for err == nil && time.Now().Before(deadline) {
+			for err == nil && !over() {
 				err = writeNumbered(t.Context(), p, "k"+strconv.Itoa(rand.IntN(aggregates)))
 				r.Wake()
 			}
@@ -196,7 +200,7 @@ func writeNumbered(ctx context.Context, p *pgxpool.Pool, key string) error {
 func TestLongTransaction(t *testing.T) {
 	t.Parallel()
 	_, roleURL := migrated(t)
-	b, r, stop := relayed(t, open(t, roleURL))
+	b, r, _, stop := relayed(t, open(t, roleURL))
 	p := pool(t, roleURL, 2)
 	tx, err := p.Begin(t.Context())
 	if err != nil {
