@@ -47,6 +47,7 @@ type term struct {
 	flying map[int64]bool // read, and neither deleted nor given back
 	holds  holds
 	epoch  int // changes with the holds, and when something is given back
+	looked int // epoch in which the outbox was last read
 }
 
 // batch is what was read under the holds of an epoch.
@@ -128,6 +129,7 @@ func (t *term) schedule(ctx context.Context, stopping bool) (time.Duration, erro
 func (t *term) fetch(ctx context.Context) (more bool, err error) {
 	t.mu.Lock()
 	skip, b := t.holds.skip(), batch{epoch: t.epoch}
+	t.looked = b.epoch
 	for id := range t.flying {
 		skip.IDs = append(skip.IDs, id)
 	}
@@ -161,11 +163,12 @@ func (t *term) begin(b batch) bool {
 	return true
 }
 
-// settled reports whether nothing is under way or held.
+// settled reports whether nothing is under way or held, nor was when the outbox was found empty: what
+// was left out then may be free now.
 func (t *term) settled() bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return len(t.flying)+len(t.holds) == 0
+	return len(t.flying)+len(t.holds) == 0 && t.looked == t.epoch
 }
 
 // send sends batches in waves. One that was read under other holds than there are now may lack a
