@@ -62,6 +62,7 @@ func (c *Client) Consume(ctx context.Context, m Membership, p Partitions) error 
 		kgo.Balancers(kgo.CooperativeStickyBalancer()), kgo.BlockRebalanceOnPoll(), kgo.DisableAutoCommit(),
 		kgo.FetchMaxPartitionBytes(queuedBytes), kgo.FetchMaxWait(fetchWait),
 		kgo.AdjustFetchOffsetsFn(s.claim), kgo.OnPartitionsRevoked(s.revoke), kgo.OnPartitionsLost(s.revoke))
+	opts = append(opts, c.cfg.Options...)
 	var err error
 	if s.kgo, err = kgo.NewClient(opts...); err != nil {
 		return fmt.Errorf("configure kafka consumer: %w", err)

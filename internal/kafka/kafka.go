@@ -28,6 +28,9 @@ type Config struct {
 
 	// Dial opens connections; nil dials the brokers' advertised addresses.
 	Dial func(ctx context.Context, network, addr string) (net.Conn, error)
+
+	// Options are added to those of every connection's client: tests shorten its times.
+	Options []kgo.Opt
 }
 
 const (

@@ -56,5 +56,6 @@ func send(ctx context.Context, cl *kgo.Client, records []engine.Outgoing, flush 
 
 // producing are the options of a client that produces.
 func (c *Client) producing() []kgo.Opt {
-	return append(c.options(), kgo.RecordDeliveryTimeout(deliveryTimeout), kgo.UnknownTopicRetries(3), kgo.ProducerLinger(0))
+	opts := append(c.options(), kgo.RecordDeliveryTimeout(deliveryTimeout), kgo.UnknownTopicRetries(3), kgo.ProducerLinger(0))
+	return append(opts, c.cfg.Options...)
 }

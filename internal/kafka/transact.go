@@ -34,6 +34,7 @@ func (c *Client) Transact(ctx, work context.Context, m Membership, f Transform) 
 	opts = append(opts, kgo.TransactionalID(m.Group+"."+m.Instance), kgo.TransactionTimeout(transactionTimeout),
 		kgo.RecordDeliveryTimeout(transactionTimeout), kgo.UnknownTopicRetries(3), kgo.ProducerLinger(linger),
 		kgo.MaxBufferedBytes(bufferedBytes))
+	opts = append(opts, c.cfg.Options...)
 	s, err := kgo.NewGroupTransactSession(opts...)
 	if err != nil {
 		return fmt.Errorf("configure kafka transactions: %w", err)
