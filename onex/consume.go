@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 
 	"github.com/omninode-ai/omninode/internal/delivery"
 	"github.com/omninode-ai/omninode/internal/kafka"
@@ -57,14 +58,17 @@ func (m *member) deliver(ctx, work context.Context) error {
 
 func (m *member) membership() kafka.Membership {
 	return kafka.Membership{
-		Group: event.Group(m.node.Name), Instance: registry.ServiceID(m.node.Name, m.env.Instance), Topics: m.core.Topics(), Valve: m.valve,
+		Group: event.Group(m.node.Name), Instance: registry.ServiceID(m.node.Name, m.env.Instance), Topics: m.core.Topics(),
+		Valve: m.valve, Observer: membership{m}, Progress: m.progress,
 	}
 }
 
 // sessions runs one session after the other until ctx ends or one fails for good.
 func (m *member) sessions(ctx context.Context, session func(ctx context.Context) error) error {
 	for try := 0; ; try++ {
-		err := session(ctx)
+		m.observer.joined()
+		begun := time.Now()
+		err := m.session(ctx, session)
 		switch {
 		case ctx.Err() != nil:
 			return nil //nolint:nilerr // told to stop
@@ -72,10 +76,34 @@ func (m *member) sessions(ctx context.Context, session func(ctx context.Context)
 			return m.replaced(err)
 		}
 		m.log.WarnContext(ctx, "consumer session ended, joining again", "err", err)
+		if time.Since(begun) > time.Minute {
+			try = 0
+		}
 		if backoff(ctx, try) != nil {
 			return nil //nolint:nilerr // told to stop
 		}
 	}
+}
+
+// session runs one until ctx ends, it fails, or it is to begin again.
+func (m *member) session(ctx context.Context, session func(ctx context.Context) error) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	watched := make(chan struct{})
+	go func() {
+		defer close(watched)
+		select {
+		case <-ctx.Done():
+		case <-m.again:
+			cancel(errAgain)
+		}
+	}()
+	err := session(ctx)
+	if err == nil {
+		err = context.Cause(ctx)
+	}
+	cancel(nil)
+	<-watched
+	return err
 }
 
 // consume is one membership of the consumer group. It ends when a claim is lost.
@@ -89,6 +117,7 @@ func (m *member) consume(ctx context.Context, c *claims) error {
 		select {
 		case <-ctx.Done():
 		case err := <-c.Lost():
+			m.observer.fenced()
 			cancel(fmt.Errorf("claim was lost: %w", err))
 		}
 	}()
@@ -113,11 +142,31 @@ var _ kafka.Partitions = (*claims)(nil)
 
 // Claim implements kafka.Partitions.
 func (c *claims) Claim(ctx context.Context, p engine.Partition, flow func(full bool)) (int64, error) {
-	return c.Dispatcher.Claim(ctx, c.work, p, flow)
+	return c.Dispatcher.Claim(ctx, c.work, p, func(full bool) {
+		c.observer.queueFull(full)
+		flow(full)
+	})
 }
 
-// Deliver implements kafka.Partitions.
-func (c *claims) Deliver(topic string, partition int32, records []engine.Record, lag int64) {
-	c.observer.delivered(topic, partition, lag)
-	c.Dispatcher.Deliver(topic, partition, records)
+// membership tells the node's metrics and readiness what happens to its place in the group.
+type membership struct{ *member }
+
+var _ kafka.Observer = membership{}
+
+// Rebalanced implements kafka.Observer.
+func (m membership) Rebalanced() { m.observer.rebalanced() }
+
+// Lost implements kafka.Observer.
+func (m membership) Lost(topic string, _ int32, records int64) { m.observer.lost(topic, records) }
+
+// Transaction implements kafka.Observer.
+func (m membership) Transaction(committed bool) { m.observer.transaction(committed) }
+
+// Waiting implements kafka.Observer.
+func (m membership) Waiting(reason error) {
+	text := ""
+	if reason != nil {
+		text = reason.Error()
+	}
+	m.ready.set(m.node.Name, partDelivery, text)
 }

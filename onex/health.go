@@ -32,6 +32,7 @@ const (
 	partTopics       = "topics"
 	partBroker       = "broker"
 	partFlags        = "flags"
+	partDelivery     = "delivery"
 	partStop         = "stop"
 )
 

@@ -35,6 +35,8 @@ type member struct {
 	store    *postgres.Store
 
 	scheduler *delivery.Scheduler
+	progress  *kafka.Progress
+	again     chan struct{}              // the session is to end and the next to begin
 	drift     map[drift]kafka.Difference // of the node's topics; only one goroutine at a time looks
 
 	paused []postgres.Pause // what a person paused; only one goroutine at a time looks
@@ -43,11 +45,13 @@ type member struct {
 }
 
 func newMember(p *process, n Node, core *engine.Core, wiring Wiring, database config.Secret) *member {
-	return &member{
+	m := &member{
 		process: p, node: n, core: core, routes: wiring.Routes, checks: wiring.Checks, database: database,
 		log: p.log.With("node", n.Name), observer: observer{p.metrics, n.Name},
-		pauses: delivery.NewPauses(), valve: &kafka.Valve{},
+		progress: &kafka.Progress{}, again: make(chan struct{}, 1), pauses: delivery.NewPauses(), valve: &kafka.Valve{},
 	}
+	p.metrics.follow(n.Name, m.progress)
+	return m
 }
 
 const (
@@ -221,7 +225,10 @@ func (m *member) renew(ctx context.Context, epoch int64) error {
 		if err == nil {
 			err = m.measure(ctx)
 		}
-		broker := m.kafka.Ping(ctx)
+		broker := m.kafka.Refresh(ctx, m.progress)
+		if broker == nil {
+			broker = m.lookAtTopics(ctx)
+		}
 		if ctx.Err() != nil {
 			return nil
 		}

@@ -2,7 +2,6 @@ package onex
 
 import (
 	"net/http"
-	"strconv"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -18,14 +17,18 @@ import (
 
 // metrics are those of a process; each has the label node.
 type metrics struct {
-	registry                                 *prometheus.Registry
-	processed, failed, dead                  *prometheus.CounterVec
-	duplicates, parked, conflicts            *prometheus.CounterVec
-	lag, outboxDepth, outboxAge, parkedDepth *prometheus.GaugeVec
-	checks, flags, breaker                   *prometheus.GaugeVec
-	topicDrift, haltedKeys, pause            *prometheus.GaugeVec
-	ticks, missed                            *prometheus.CounterVec
-	seconds                                  *prometheus.HistogramVec
+	registry                      *prometheus.Registry
+	processed, failed, dead       *prometheus.CounterVec
+	duplicates, parked, conflicts *prometheus.CounterVec
+	outboxDepth, outboxAge        *prometheus.GaugeVec
+	parkedDepth                   *prometheus.GaugeVec
+	checks, flags, breaker        *prometheus.GaugeVec
+	topicDrift, haltedKeys, pause *prometheus.GaugeVec
+	ticks, missed                 *prometheus.CounterVec
+	sessions, rebalances, fences  *prometheus.CounterVec
+	pauses, transactions, gone    *prometheus.CounterVec
+	seconds                       *prometheus.HistogramVec
+	rows                          []string // of docs/metrics.md
 }
 
 func newMetrics() *metrics {
@@ -33,11 +36,13 @@ func newMetrics() *metrics {
 	counter := func(name, help string, labels ...string) *prometheus.CounterVec {
 		c := prometheus.NewCounterVec(prometheus.CounterOpts{Name: "onex_" + name, Help: help}, append([]string{"node"}, labels...))
 		m.registry.MustRegister(c)
+		m.row(name, "counter", help, labels...)
 		return c
 	}
 	gauge := func(name, help string, labels ...string) *prometheus.GaugeVec {
 		g := prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "onex_" + name, Help: help}, append([]string{"node"}, labels...))
 		m.registry.MustRegister(g)
+		m.row(name, "gauge", help, labels...)
 		return g
 	}
 	m.processed = counter("processed_total", "Inputs handled and committed.", "input")
@@ -48,7 +53,12 @@ func newMetrics() *metrics {
 	m.conflicts = counter("conflicts_total", "Commits that were computed again because the store had changed.")
 	m.ticks = counter("schedule_ticks_total", "Ticks of a schedule that were sent.", "schedule")
 	m.missed = counter("schedule_missed_total", "Ticks of a schedule that passed while no process ran.", "schedule")
-	m.lag = gauge("lag_records", "Records of a partition that were not fetched yet.", "topic", "partition")
+	m.sessions = counter("sessions_total", "Times the node joined its consumer group.")
+	m.rebalances = counter("rebalances_total", "Times partitions came to the process or went.")
+	m.fences = counter("fenced_total", "Times a partition was found to be another process's: what was in hand was not committed.")
+	m.pauses = counter("fetch_pauses_total", "Times a partition was not fetched for a while, because its queue was full.")
+	m.transactions = counter("transactions_total", "Kafka transactions that ended, by result: committed or aborted.", "result")
+	m.gone = counter("lost_records_total", "Records that their topic's retention deleted before they were handled.", "topic")
 	m.outboxDepth = gauge("outbox_depth", "Records that wait in the outbox; counted up to 10000.")
 	m.outboxAge = gauge("outbox_oldest_seconds", "How long the first record of the outbox has waited; 0: there is none.")
 	m.parkedDepth = gauge("parked_depth", "Records that are parked; counted up to 10000.")
@@ -62,6 +72,9 @@ func newMetrics() *metrics {
 		Name: "onex_handler_seconds", Help: "Duration of a handler's calls.",
 		Buckets: []float64{.001, .005, .01, .05, .1, .5, 1, 5, 10, 30},
 	}, []string{"node", "input"})
+	m.row("handler_seconds", "histogram", "Duration of a handler's calls.", "input")
+	m.row(lagName, "gauge", lagHelp, "topic", "partition")
+	m.row(oldestName, "gauge", oldestHelp, "topic", "partition")
 	m.registry.MustRegister(m.seconds, collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
@@ -120,8 +133,26 @@ func (o observer) ticked(schedule string, missed int) {
 	o.missed.WithLabelValues(o.node, schedule).Add(float64(missed))
 }
 
-func (o observer) delivered(topic string, partition int32, lag int64) {
-	o.lag.WithLabelValues(o.node, topic, strconv.Itoa(int(partition))).Set(float64(lag))
+func (o observer) joined()     { o.sessions.WithLabelValues(o.node).Inc() }
+func (o observer) rebalanced() { o.rebalances.WithLabelValues(o.node).Inc() }
+func (o observer) fenced()     { o.fences.WithLabelValues(o.node).Inc() }
+
+func (o observer) queueFull(full bool) {
+	if full {
+		o.pauses.WithLabelValues(o.node).Inc()
+	}
+}
+
+func (o observer) transaction(committed bool) {
+	result := "aborted"
+	if committed {
+		result = "committed"
+	}
+	o.transactions.WithLabelValues(o.node, result).Inc()
+}
+
+func (o observer) lost(topic string, records int64) {
+	o.gone.WithLabelValues(o.node, topic).Add(float64(records))
 }
 
 func (o observer) depths(d postgres.Depths) {

@@ -104,6 +104,13 @@ func (f *seedFaults) end() {
 	clear(f.planted)
 }
 
+// ended reports whether there are no more faults.
+func (f *seedFaults) ended() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.over
+}
+
 // counts returns how often each type of request was hit.
 func (f *seedFaults) counts() map[string]int {
 	f.mu.Lock()

@@ -93,3 +93,32 @@ func metricsOf(r *running) string {
 	_, body := r.read("/metrics")
 	return body
 }
+
+// TestVanishedTopic: a node whose topic is deleted while it runs is not ready and says why, goes on with
+// its other input, and takes up the topic again once it is back.
+func TestVanishedTopic(t *testing.T) {
+	t.Parallel()
+	if testing.Short() {
+		t.Skip("waits for two looks at the topics")
+	}
+	f := setup(t)
+	node := echo(onex.Effect, f.name("effect"), engine.RetryPolicy{}, succeed)
+	asks, answers := topicOf(event.Command, ref(node.Name, "ask")), topicOf(event.Event, ref(node.Name, "answer"))
+	r := f.start("a", node)
+	f.produce(root(event.Command, ref(node.Name, "ask"), "k", number{}))
+	f.collect(1, answers)
+	if _, err := f.admin.DeleteTopics(t.Context(), asks); err != nil {
+		t.Fatal(err)
+	}
+	f.eventually("the reason is told", func() error {
+		if status, body := r.read("/readyz"); status != 503 || !strings.Contains(body, "topic "+asks+" was deleted") {
+			return fmt.Errorf("answer %d %s", status, body)
+		}
+		return nil
+	})
+	f.topic(asks)
+	f.eventually("it is ready again", func() error { return r.get("/readyz", 200) })
+	f.kafka.PurgeTopicsFromClient(asks) // it is another topic now
+	f.produce(root(event.Command, ref(node.Name, "ask"), "k", number{N: 1}))
+	f.collect(2, answers)
+}

@@ -21,6 +21,9 @@ type Membership struct {
 	Instance string // stable over restarts: a process that comes back gets its partitions back
 	Topics   []string
 	Valve    *Valve // shuts topics; nil: none
+
+	Observer Observer  // nil: nobody
+	Progress *Progress // learns how far the member is behind; nil: nobody asks
 }
 
 // Partitions takes what is assigned to this member. Its methods may be called concurrently.
@@ -28,8 +31,8 @@ type Partitions interface {
 	// Claim takes a partition over and returns the offset to continue from. flow pauses or resumes
 	// the partition.
 	Claim(ctx context.Context, p engine.Partition, flow func(full bool)) (int64, error)
-	// Deliver takes records of a claimed partition in order; lag is how many more there are.
-	Deliver(topic string, partition int32, records []engine.Record, lag int64)
+	// Deliver takes records of a claimed partition in order.
+	Deliver(topic string, partition int32, records []engine.Record)
 	// Revoke returns the partition's next offset once nothing of it is being worked on; ok says
 	// that it was claimed.
 	Revoke(topic string, partition int32) (next int64, ok bool)
@@ -61,8 +64,11 @@ func (c *Client) Consume(ctx context.Context, m Membership, p Partitions) error 
 	opts = append(opts,
 		kgo.Balancers(kgo.CooperativeStickyBalancer()), kgo.BlockRebalanceOnPoll(), kgo.DisableAutoCommit(),
 		kgo.FetchMaxPartitionBytes(queuedBytes), kgo.FetchMaxWait(fetchWait),
-		kgo.AdjustFetchOffsetsFn(s.claim), kgo.OnPartitionsRevoked(s.revoke), kgo.OnPartitionsLost(s.revoke))
+		kgo.AdjustFetchOffsetsFn(s.claim))
+	opts = append(opts, m.hooks(func(topic string, partition int32) { p.Revoke(topic, partition) })...)
 	opts = append(opts, c.cfg.Options...)
+	m.Progress.begin(p.Positions)
+	defer m.Progress.begin(nil)
 	var err error
 	if s.kgo, err = kgo.NewClient(opts...); err != nil {
 		return fmt.Errorf("configure kafka consumer: %w", err)
@@ -88,7 +94,7 @@ func (m Membership) options() []kgo.Opt {
 	return []kgo.Opt{
 		kgo.ConsumerGroup(m.Group), kgo.InstanceID(m.Instance), kgo.ConsumeTopics(m.Topics...),
 		kgo.SessionTimeout(sessionTimeout), kgo.HeartbeatInterval(heartbeat),
-		kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
+		kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.ConsumeStartOffset(kgo.NewOffset().AtStart()), kgo.ConsumeResetOffset(kgo.NoResetOffset()),
 		kgo.FetchMaxBytes(fetchBytes), kgo.FetchMaxPartitionBytes(partitionBytes),
 	}
 }
@@ -127,6 +133,9 @@ func (s *session) claim(ctx context.Context, offsets map[string]map[int32]kgo.Of
 			partitions[partition] = kgo.NewOffset().At(next).WithEpoch(-1)
 		}
 	}
+	if err := s.client.resume(ctx, s.member, offsets); err != nil {
+		return nil, err
+	}
 	return offsets, nil
 }
 
@@ -154,14 +163,6 @@ func (s *session) topicIDs(ctx context.Context, offsets map[string]map[int32]kgo
 	return ids, nil
 }
 
-func (s *session) revoke(_ context.Context, _ *kgo.Client, revoked map[string][]int32) {
-	for topic, partitions := range revoked {
-		for _, partition := range partitions {
-			s.partitions.Revoke(topic, partition)
-		}
-	}
-}
-
 // poll hands on what is fetched. A rebalance waits meanwhile, so that records never reach the claim
 // that follows the one they were fetched under.
 func (s *session) poll(ctx context.Context) error {
@@ -177,8 +178,8 @@ func (s *session) poll(ctx context.Context) error {
 				return
 			}
 			records := incoming(f.Records)
-			lag := f.HighWatermark - records[len(records)-1].Offset - 1
-			s.partitions.Deliver(f.Topic, f.Partition, records, lag)
+			s.member.Progress.got(f)
+			s.partitions.Deliver(f.Topic, f.Partition, records)
 		})
 		s.kgo.AllowRebalance()
 		if failure != nil {
@@ -195,6 +196,8 @@ func (c *Client) failure(ctx context.Context, fetches kgo.Fetches) error {
 		switch {
 		case errors.Is(err, kerr.FencedInstanceID):
 			fatal = ErrReplaced
+		case outOfRange(err):
+			fatal = fmt.Errorf("fetch from %s/%d: %w", topic, partition, err)
 		case errors.Is(err, kgo.ErrClientClosed), isGroup && !kerr.IsRetriable(group.Err):
 			fatal = err
 		default:

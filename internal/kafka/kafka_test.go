@@ -136,7 +136,7 @@ func (k *taken) Claim(_ context.Context, p engine.Partition, flow func(bool)) (i
 	return k.next[p.Number], nil
 }
 
-func (k *taken) Deliver(_ string, partition int32, records []engine.Record, _ int64) {
+func (k *taken) Deliver(_ string, partition int32, records []engine.Record) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	for _, r := range records {

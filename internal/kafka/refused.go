@@ -3,6 +3,7 @@ package kafka
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -41,6 +42,8 @@ func (t *transactor) suspect(ctx context.Context, failed map[place]error) {
 	}
 	t.client.cfg.Log.ErrorContext(ctx, "transaction was aborted: a record was not accepted, its input waits",
 		"topic", held.topic, "partition", held.partition, "offset", held.offset, "err", failed[held])
+	t.member.observer().Waiting(fmt.Errorf("%s/%d at offset %d waits, because the cluster refuses what it gives rise to: %w",
+		held.topic, held.partition, held.offset, failed[held]))
 	timer := time.NewTimer(refusedPause)
 	defer timer.Stop()
 	select {

@@ -174,7 +174,15 @@ func (c *Client) TopicsUnder(ctx context.Context, prefix string) ([]string, erro
 	return slices.DeleteFunc(list, func(name string) bool { return !strings.HasPrefix(name, prefix) }), nil
 }
 
-// Missing returns those of topics that do not exist, sorted.
+// ForbiddenError says that the cluster does not let the node see a topic.
+type ForbiddenError struct{ Topic string }
+
+func (e *ForbiddenError) Error() string {
+	return fmt.Sprintf("topic %s is forbidden to this node: give its principal the rights that omninode show NODE lists", e.Topic)
+}
+
+// Missing returns those of topics that do not exist, sorted. The error is a *ForbiddenError if the
+// cluster does not let the node see one of them.
 func (c *Client) Missing(ctx context.Context, topics []string) ([]string, error) {
 	if len(topics) == 0 {
 		return nil, nil // the cluster would take no topics for all topics
@@ -188,6 +196,8 @@ func (c *Client) Missing(ctx context.Context, topics []string) ([]string, error)
 	var missing []string
 	for _, name := range topics {
 		switch f := found[name]; {
+		case errors.Is(f.err, kerr.TopicAuthorizationFailed):
+			return nil, &ForbiddenError{Topic: name}
 		case f.err != nil:
 			return nil, fmt.Errorf("look up topic %s: %w", name, f.err)
 		case !f.exists:

@@ -33,8 +33,14 @@ func (c *Client) Transact(ctx, work context.Context, m Membership, f Transform) 
 	opts := append(c.options(), m.options()...)
 	opts = append(opts, kgo.TransactionalID(m.Group+"."+m.Instance), kgo.TransactionTimeout(transactionTimeout),
 		kgo.RecordDeliveryTimeout(transactionTimeout), kgo.UnknownTopicRetries(3), kgo.ProducerLinger(linger),
-		kgo.MaxBufferedBytes(bufferedBytes))
+		kgo.MaxBufferedBytes(bufferedBytes), kgo.AdjustFetchOffsetsFn(
+			func(ctx context.Context, offsets map[string]map[int32]kgo.Offset) (map[string]map[int32]kgo.Offset, error) {
+				return offsets, c.resume(ctx, m, offsets)
+			}))
+	opts = append(opts, m.hooks(func(string, int32) {})...)
 	opts = append(opts, c.cfg.Options...)
+	m.Progress.begin(nil)
+	defer m.Progress.begin(nil)
 	s, err := kgo.NewGroupTransactSession(opts...)
 	if err != nil {
 		return fmt.Errorf("configure kafka transactions: %w", err)
@@ -45,7 +51,7 @@ func (c *Client) Transact(ctx, work context.Context, m Membership, f Transform) 
 		s.Close()
 		c.leave(ctx, m, err)
 	}()
-	t := &transactor{client: c, session: s, transform: f, refused: map[place]refusal{}}
+	t := &transactor{client: c, session: s, member: m, transform: f, refused: map[place]refusal{}}
 	for {
 		fetches := s.PollRecords(ctx, pollRecords)
 		if ctx.Err() != nil {
@@ -67,6 +73,7 @@ func (c *Client) Transact(ctx, work context.Context, m Membership, f Transform) 
 type transactor struct {
 	client    *Client
 	session   *kgo.GroupTransactSession
+	member    Membership
 	transform Transform
 	refused   map[place]refusal // of inputs that are not committed yet
 }
@@ -78,13 +85,14 @@ func (t *transactor) settle(ctx, work context.Context, fetches kgo.Fetches) erro
 	if err := t.session.Begin(); err != nil {
 		return fmt.Errorf("begin transaction: %w", err)
 	}
-	tx := &transaction{transactor: t, until: time.Now().Add(transactionTime), ends: map[place]int64{}}
+	tx := &transaction{transactor: t, until: time.Now().Add(transactionTime), ends: map[place]int64{}, next: map[place]int64{}}
 	err := tx.fill(ctx, work, fetches)
 	if err == nil && len(tx.failures()) == 0 {
 		err = t.session.Client().Flush(work) // everything is taken or refused before it is decided on
 	}
 	failed := tx.failures()
 	committed, ended := t.session.End(work, kgo.TransactionEndTry(err == nil && len(failed) == 0))
+	t.member.observer().Transaction(committed)
 	switch {
 	case ended != nil:
 		return errors.Join(err, fmt.Errorf("end transaction: %w", ended))

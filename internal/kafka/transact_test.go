@@ -134,3 +134,62 @@ func TestTransactTellsTheCulprit(t *testing.T) {
 		t.Errorf("the culprit was told %v", refusals)
 	}
 }
+
+// watcher is told what happens to a membership.
+type watcher struct {
+	mu   sync.Mutex
+	lost int64
+}
+
+func (w *watcher) Rebalanced()      {}
+func (w *watcher) Transaction(bool) {}
+func (w *watcher) Waiting(error)    {}
+func (w *watcher) Lost(_ string, _ int32, records int64) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.lost += records
+}
+
+// TestDeletedRecordsAreTold: where the log begins after what was handled, consumption goes on at its
+// begin, and what was deleted in between is told, before a session and during one.
+func TestDeletedRecordsAreTold(t *testing.T) {
+	t.Parallel()
+	c := cluster(t, kfake.SeedTopics(1, topic))
+	cl := open(t, c)
+	send(t, cl, 10)
+	w := &watcher{}
+	k := newTaken()
+	k.next[0] = 2
+	if err := c.DeleteRecords(topic, 0, 7); err != nil {
+		t.Fatal(err)
+	}
+	m := member()
+	m.Observer, m.Progress = w, &kafka.Progress{}
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	ended := make(chan error, 1)
+	go func() { ended <- cl.Consume(ctx, m, k) }()
+	k.await(t, 3)
+	if k.values[0] != "7" || w.lost != 5 {
+		t.Errorf("continued with %v, told of %d lost records, want 5", k.values, w.lost)
+	}
+	behind := m.Progress.Behind(time.Now())
+	if len(behind) != 1 || behind[0].Records != 0 {
+		t.Errorf("behind: %+v", behind)
+	}
+	k.flow(true)
+	send(t, cl, 4)
+	if err := cl.Refresh(t.Context(), m.Progress); err != nil {
+		t.Fatal(err)
+	}
+	if behind = m.Progress.Behind(time.Now()); behind[0].Records != 4 {
+		t.Errorf("paused and behind: %+v", behind)
+	}
+	cancel()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+	if behind = m.Progress.Behind(time.Now()); len(behind) != 0 {
+		t.Errorf("after the session: %+v", behind)
+	}
+}

@@ -27,6 +27,7 @@ type transaction struct {
 	until          time.Time
 	records, bytes int
 	ends           map[place]int64 // how many more records each partition has, as far as is known
+	next           map[place]int64 // where each partition goes on
 	inputs         []place         // those the cluster had refused something of
 	done           []func()
 
@@ -63,11 +64,10 @@ func (tx *transaction) take(fetches kgo.Fetches) []engine.PureInput {
 		if len(f.Records) == 0 {
 			return
 		}
-		end := f.LastStableOffset
-		if end < 0 {
-			end = f.HighWatermark
-		}
-		tx.ends[place{f.Topic, f.Partition, 0}] = end - f.Records[len(f.Records)-1].Offset - 1
+		tx.member.Progress.got(f)
+		at := place{f.Topic, f.Partition, 0}
+		tx.next[at] = f.Records[len(f.Records)-1].Offset + 1
+		tx.ends[at] = ending(f) - tx.next[at]
 		for _, r := range incoming(f.Records) {
 			in := engine.PureInput{Record: r}
 			if known, ok := tx.refused[placeOf(r)]; ok {
@@ -163,6 +163,10 @@ func (tx *transaction) committed() {
 	for _, done := range tx.done {
 		done()
 	}
+	for at, next := range tx.next {
+		tx.member.Progress.committed(at, next)
+	}
+	tx.member.observer().Waiting(nil)
 	for _, p := range tx.inputs {
 		delete(tx.refused, p)
 	}
