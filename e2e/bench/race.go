@@ -14,6 +14,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/omninode-ai/omninode/e2e/bench/load"
@@ -204,6 +205,9 @@ func (s *stage) count(ctx context.Context, topic string) (int64, error) {
 	}
 	var sum int64
 	for _, o := range ends[topic] {
+		if errors.Is(o.Err, kerr.UnknownTopicOrPartition) {
+			continue // its leader does not know yet that the topic was created
+		}
 		if o.Err != nil {
 			return 0, o.Err
 		}
