@@ -2,9 +2,11 @@ package kafka
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/omninode-ai/omninode/onex/engine"
@@ -13,7 +15,8 @@ import (
 // Sender sends waves of records so that a broker takes or refuses those of a partition together: they
 // are buffered first and then go out in one batch, if they fit one. It is for one goroutine.
 type Sender struct {
-	kgo *kgo.Client
+	kgo   *kgo.Client
+	known map[string]bool // topics whose partitions the client has learnt
 }
 
 // NewSender returns a sender with connections of its own, since it must be alone with its buffers.
@@ -22,7 +25,7 @@ func (c *Client) NewSender() (*Sender, error) {
 	if err != nil {
 		return nil, fmt.Errorf("configure kafka client: %w", err)
 	}
-	return &Sender{cl}, nil
+	return &Sender{cl, map[string]bool{}}, nil
 }
 
 // Close ends the sender; what is buffered is given up.
@@ -31,7 +34,40 @@ func (s *Sender) Close() { s.kgo.Close() }
 // Send sends records in order, per key, and waits. It returns an error for each that the cluster does
 // not have.
 func (s *Sender) Send(ctx context.Context, records []engine.Outgoing) []error {
+	errs := make([]error, len(records))
+	rest := make([]engine.Outgoing, 0, len(records))
+	at := make([]int, 0, len(records)) // of rest in records
+	refused := map[string]error{}
+	for i, r := range records {
+		switch met := s.known[r.Topic]; {
+		case refused[r.Topic] != nil:
+			errs[i] = refused[r.Topic]
+		case !met:
+			if errs[i] = s.meet(ctx, r); errs[i] != nil {
+				refused[r.Topic] = errs[i]
+			}
+		default:
+			rest, at = append(rest, r), append(at, i)
+		}
+	}
+	for i, err := range s.wave(ctx, rest) {
+		errs[at[i]] = err
+	}
+	return errs
+}
+
+func (s *Sender) wave(ctx context.Context, records []engine.Outgoing) []error {
 	return send(ctx, s.kgo, records, func() { _ = s.kgo.Flush(ctx) }) // each record tells what became of it
+}
+
+// meet sends the first record of a topic alone: the client learns the topic's partitions meanwhile, and
+// begins to send what waits for them before it has put all of it into one batch.
+func (s *Sender) meet(ctx context.Context, r engine.Outgoing) error {
+	err := s.wave(ctx, []engine.Outgoing{r})[0]
+	if answer, answered := errors.AsType[*kerr.Error](err); err == nil || answered && answer != kerr.UnknownTopicOrPartition {
+		s.known[r.Topic] = true
+	}
+	return err
 }
 
 // Produce is Send of records that need not be taken together. It is safe for concurrent use.

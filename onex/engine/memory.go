@@ -85,7 +85,7 @@ func (m *Memory) Commit(_ context.Context, l Lease, commits ...Commit) error {
 	defer m.mu.Unlock()
 	seen, settled := map[inboxKey]bool{}, map[int64]bool{}
 	versions := map[string]int64{} // of states that were written
-	parked := m.parked[:len(m.parked):len(m.parked)]
+	parked := slices.Clip(m.parked)
 	for _, c := range commits {
 		if err := m.check(l, c); err != nil {
 			return err

@@ -86,7 +86,7 @@ func ofMessage(m Message) Topic {
 
 // Snapshots returns the topic of a reducer's states.
 func Snapshots(node string) Topic {
-	return Topic{Name: event.SnapshotTopic(node).String(), Partitions: DefaultPartitions, Wider: true, Compact: true}
+	return Topic{Name: event.SnapshotTopic(node).String(), Partitions: DefaultPartitions, Compact: true}
 }
 
 // DeadLetters returns the topic where a consumer puts those inputs of a type that it cannot handle.

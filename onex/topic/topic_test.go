@@ -36,7 +36,7 @@ func TestOf(t *testing.T) {
 		{Name: "onex.evt.orders.placed.v1", Partitions: 3, Retention: time.Hour},
 		{Name: "onex.evt.orders.taken.v1", Partitions: 3},
 		dead("onex.replay.orders"),
-		{Name: "onex.snapshot.orders.state.v1", Partitions: 3, Wider: true, Compact: true},
+		{Name: "onex.snapshot.orders.state.v1", Partitions: 3, Compact: true},
 	}
 	if !reflect.DeepEqual(owned, want) {
 		t.Errorf("owned\n%+v, want\n%+v", owned, want)
