@@ -90,7 +90,7 @@ func (r *retrier) settle(ctx context.Context, d engine.Parked) error {
 	lease := r.lease
 	err := r.p.patient(ctx, r.stop, it.Input.Type, func() error { return r.p.Process(ctx, &lease, it) })
 	if ctx.Err() != nil {
-		return nil //nolint:nilerr // told to stop: what is not committed stays parked
+		return nil // told to stop: what is not committed stays parked
 	}
 	return err
 }

@@ -80,7 +80,7 @@ func (w *worker) consume(ctx context.Context) error {
 		}
 		idle, err := w.step(ctx)
 		if ctx.Err() != nil {
-			return nil // stopped in the middle of a record, which is not committed
+			return nil //nolint:nilerr // stopped in the middle of a record, which is not committed
 		}
 		if err != nil {
 			return err
