@@ -32,7 +32,7 @@ func failpoints() []patch {
 	after := func(file, step, at string) patch { return patch{file, at, at + "\n" + hit(step), "failpoint " + step} }
 	return []patch{
 		before(dispatch, "claimed", "w := newWorker(d.p, l, flow)"),
-		before(consume, "polled", "s.partitions.Deliver(f.Topic, f.Partition, records, lag)"),
+		before(consume, "polled", "s.partitions.Deliver(f.Topic, f.Partition, records)"),
 		before(worker, "fetched", "return false, w.settle(ctx, w.open(records))"),
 		before(worker, "opened", "for len(items) > 0 && !w.stopping() {"),
 		after("internal/delivery/retrier.go", "reopened", "it := r.p.Core.Reopen(d)"),

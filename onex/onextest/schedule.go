@@ -36,6 +36,7 @@ func (c Case) ticks(s schedule.Schedule) error {
 		if err != nil {
 			return err
 		}
+		b.now = at
 		d, err := b.deliver(record{class: event.Command, event: e})
 		if err != nil {
 			return fmt.Errorf("schedule %s: %w", s.Name, err)
