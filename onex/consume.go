@@ -9,6 +9,7 @@ import (
 
 	"github.com/omninode-ai/omninode/internal/delivery"
 	"github.com/omninode-ai/omninode/internal/kafka"
+	"github.com/omninode-ai/omninode/internal/postgres"
 	"github.com/omninode-ai/omninode/onex/engine"
 	"github.com/omninode-ai/omninode/onex/event"
 	"github.com/omninode-ai/omninode/onex/registry"
@@ -118,7 +119,7 @@ func (m *member) consume(ctx context.Context, c *claims) error {
 		case <-ctx.Done():
 		case err := <-c.Lost():
 			m.observer.fenced()
-			cancel(fmt.Errorf("claim was lost: %w", err))
+			cancel(m.lost(ctx, err))
 		}
 	}()
 	err := m.kafka.Consume(ctx, m.membership(), c)
@@ -128,6 +129,16 @@ func (m *member) consume(ctx context.Context, c *claims) error {
 	cancel(nil)
 	<-watched
 	return err
+}
+
+// lost says what a lost claim means. A process whose name another took must neither leave the group,
+// which would take the other out of it, nor join it again, which would end the other.
+func (m *member) lost(ctx context.Context, err error) error {
+	renewed := m.store.Renew(bounded(ctx), registry.ServiceID(m.node.Name, m.env.Instance), m.epoch, leaseTTL)
+	if errors.Is(renewed, postgres.ErrSuperseded) {
+		return fmt.Errorf("claim was lost: %w (%w)", kafka.ErrReplaced, renewed)
+	}
+	return fmt.Errorf("claim was lost: %w", err)
 }
 
 // claims gives what Kafka assigns to the dispatcher.

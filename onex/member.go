@@ -33,6 +33,7 @@ type member struct {
 	log      *slog.Logger
 	observer observer
 	store    *postgres.Store
+	epoch    int64 // of the registration
 
 	scheduler *delivery.Scheduler
 	progress  *kafka.Progress
@@ -77,6 +78,7 @@ func (m *member) run(ctx, work context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	m.epoch = epoch
 	if err = m.awaitTopics(ctx); err != nil {
 		return err
 	}
