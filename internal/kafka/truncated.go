@@ -29,10 +29,16 @@ func (c *Client) resume(ctx context.Context, m Membership, offsets map[string]ma
 			start, ok := starts.Lookup(topic, partition)
 			next := offset.EpochOffset().Offset
 			m.Progress.assigned(topic, partition, next)
-			if !ok || start.Err != nil {
-				return fmt.Errorf("look up the begin of %s/%d: %w", topic, partition, errors.Join(start.Err))
+			if next <= 0 {
+				continue
 			}
-			if next <= 0 || next >= start.Offset {
+			if !ok {
+				return fmt.Errorf("look up the begin of %s/%d: the cluster does not know the partition yet", topic, partition)
+			}
+			if start.Err != nil {
+				return fmt.Errorf("look up the begin of %s/%d: %w", topic, partition, start.Err)
+			}
+			if next >= start.Offset {
 				continue
 			}
 			lost := start.Offset - next
