@@ -83,6 +83,9 @@ func (m *member) sessions(ctx context.Context, session func(ctx context.Context)
 		if backoff(ctx, try) != nil {
 			return nil //nolint:nilerr // told to stop
 		}
+		if err := m.superseded(ctx); err != nil {
+			return m.replaced(err) // to join again would end the other
+		}
 	}
 }
 
@@ -131,14 +134,23 @@ func (m *member) consume(ctx context.Context, c *claims) error {
 	return err
 }
 
-// lost says what a lost claim means. A process whose name another took must neither leave the group,
-// which would take the other out of it, nor join it again, which would end the other.
+// lost says what a lost claim means. A process whose name another took must not leave the group, which
+// would take the other out of it.
 func (m *member) lost(ctx context.Context, err error) error {
-	renewed := m.store.Renew(bounded(ctx), registry.ServiceID(m.node.Name, m.env.Instance), m.epoch, leaseTTL)
-	if errors.Is(renewed, postgres.ErrSuperseded) {
-		return fmt.Errorf("claim was lost: %w (%w)", kafka.ErrReplaced, renewed)
+	if superseded := m.superseded(ctx); superseded != nil {
+		return fmt.Errorf("claim was lost: %w (%w)", kafka.ErrReplaced, superseded)
 	}
 	return fmt.Errorf("claim was lost: %w", err)
+}
+
+// superseded returns an error if another process has taken this one's name. A database that does not
+// answer says nothing.
+func (m *member) superseded(ctx context.Context) error {
+	err := m.store.Renew(bounded(ctx), registry.ServiceID(m.node.Name, m.env.Instance), m.epoch, leaseTTL)
+	if errors.Is(err, postgres.ErrSuperseded) {
+		return err
+	}
+	return nil
 }
 
 // claims gives what Kafka assigns to the dispatcher.
