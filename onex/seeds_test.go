@@ -45,9 +45,6 @@ const (
 func TestSeeds(t *testing.T) {
 	t.Parallel()
 	n := *seedCount
-	if testing.Short() {
-		n = min(n, 10)
-	}
 	hits, aborted := runSeeds(t, n, (*seedRun).transact, (*seedRun).consume)
 	least := 0 // few seeds cannot hit what a node seldom asks for
 	if n >= 30 {
