@@ -1,9 +1,13 @@
 package kafka
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -57,7 +61,8 @@ func (c *Client) Claim(ctx context.Context, id string) (*Exclusive, error) {
 // Close ends the client; the id stays with it until somebody else claims it.
 func (e *Exclusive) Close() { e.kgo.Close() }
 
-// Send sends all of some records, or none.
+// Send sends all of some records, or none. When it returns they can be read, but for a cluster that takes
+// longer than a few seconds for that.
 func (e *Exclusive) Send(ctx context.Context, records []Addressed) error {
 	if err := e.kgo.BeginTransaction(); err != nil {
 		return overtaken(err)
@@ -70,10 +75,41 @@ func (e *Exclusive) Send(ctx context.Context, records []Addressed) error {
 	}
 	failed := e.kgo.ProduceSync(ctx, list...).FirstErr()
 	ended := e.kgo.EndTransaction(ctx, kgo.TransactionEndTry(failed == nil))
-	if failed != nil {
-		return overtaken(failed)
+	if err := cmp.Or(failed, ended); err != nil {
+		return overtaken(err)
 	}
-	return overtaken(ended)
+	e.awaitReadable(ctx, list)
+	return nil
+}
+
+const (
+	readableWait = 5 * time.Second
+	readablePoll = 20 * time.Millisecond
+)
+
+// awaitReadable waits until readers of committed records see some: a cluster answers that a transaction
+// is committed before it has told all partitions.
+func (e *Exclusive) awaitReadable(ctx context.Context, records []*kgo.Record) {
+	ctx, cancel := context.WithTimeout(ctx, readableWait)
+	defer cancel()
+	topics := map[string]bool{}
+	for _, r := range records {
+		topics[r.Topic] = true
+	}
+	for ctx.Err() == nil {
+		ends, err := e.client.admin.ListCommittedOffsets(ctx, slices.Collect(maps.Keys(topics))...)
+		hidden := func(r *kgo.Record) bool {
+			end, ok := ends.Lookup(r.Topic, r.Partition)
+			return !ok || end.Offset <= r.Offset
+		}
+		if err == nil && !slices.ContainsFunc(records, hidden) {
+			return
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(readablePoll):
+		}
+	}
 }
 
 func overtaken(err error) error {
