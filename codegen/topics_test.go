@@ -3,6 +3,7 @@ package codegen_test
 import (
 	"bytes"
 	"fmt"
+	"go/format"
 	"path"
 
 	"github.com/omninode-ai/omninode/catalogue"
@@ -23,7 +24,11 @@ func (m module) topics(folder string, files map[string][]byte) {
 		fmt.Fprintf(&imports, "\t%q\n", path.Join(options().Module, folder, c.Node))
 		fmt.Fprintf(&cases, "\tcheck(%s.Node(), %q, %q)\n", contract.Derive(c).Package, fmt.Sprintf("%+v", owned), fmt.Sprint(foreign))
 	}
-	m.write(folder+"/topics_test.go", fmt.Appendf(nil, topicsTest, imports.String(), cases.String()))
+	source, err := format.Source(fmt.Appendf(nil, topicsTest, imports.String(), cases.String()))
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	m.write(folder+"/topics_test.go", source)
 }
 
 const topicsTest = `package topics_test
@@ -36,6 +41,7 @@ import (
 %s)
 
 func TestTopics(t *testing.T) {
+	t.Parallel()
 	check := func(n onex.Node, owned, foreign string) {
 		t.Helper()
 		o, f := n.WantedTopics()
