@@ -47,10 +47,14 @@ func zombiePause(ctx context.Context, h *harness) (string, error) {
 	}
 	rounds := pick(h, 3, 50)
 	if h.twin != "" {
-		rounds = 4
+		rounds = 8
 	}
 	for i := range rounds {
-		if err := z.round(ctx, i); err != nil {
+		err := z.round(ctx, i)
+		if h.twin != "" && ctx.Err() == nil { // its first commit is enough
+			err = errors.Join(z.fence(ctx), err)
+		}
+		if err != nil {
 			return "", fmt.Errorf("pause %d: %w", i+1, err)
 		}
 	}
@@ -138,7 +142,7 @@ func (z *zombies) assigned(ctx context.Context, node, instance string) error {
 // name meanwhile, as a restart by a supervisor does: the group's generation then stays the same.
 func (z *zombies) round(ctx context.Context, i int) error {
 	node, step := z.fold, []string{"handled", "committing", "decided"}[z.h.random.IntN(3)]
-	replace := i%2 == 1
+	replace := i%2 == 1 || z.h.twin == generationOnly
 	if i%3 == 2 && z.h.twin == "" {
 		node, step, replace = z.double, "transacting", false
 	}
@@ -258,6 +262,15 @@ func (z *zombies) send(ctx context.Context, n int) error {
 	}
 	z.records += n
 	return z.bus.produce(ctx, in, inputs...)
+}
+
+// fence judges the history of the reducer's fence so far.
+func (z *zombies) fence(ctx context.Context) error {
+	history, err := z.h.moves(ctx, z.fold)
+	if err == nil {
+		_, err = checkFence(history)
+	}
+	return err
 }
 
 // end drains and judges.
