@@ -56,15 +56,17 @@ func (c *Client) readRange(ctx context.Context, first, last kadm.ListedOffsets, 
 	}
 	// Control records are the last of a partition in which only transactions wrote.
 	reader, err := kgo.NewClient(append(c.options(), kgo.ConsumePartitions(from), kgo.KeepControlRecords(),
-		kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.FetchMaxBytes(fetchBytes))...)
+		kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.FetchMaxBytes(fetchBytes), kgo.FetchMaxPartitionBytes(partitionBytes))...)
 	if err != nil {
 		return fmt.Errorf("configure kafka client: %w", err)
 	}
 	defer reader.Close()
 	for left > 0 {
-		fetches := reader.PollFetches(ctx)
+		bound, cancel := context.WithTimeout(ctx, readSilence)
+		fetches := reader.PollFetches(bound)
+		cancel()
 		if err := fetches.Err0(); err != nil {
-			return c.reach(err)
+			return fmt.Errorf("read %d partitions that are not at their end: %w", left, c.reach(err))
 		}
 		var failed error
 		fetches.EachError(func(topic string, partition int32, err error) {
@@ -81,6 +83,7 @@ func (c *Client) readRange(ctx context.Context, first, last kadm.ListedOffsets, 
 			if end > 0 && r.Offset >= end-1 {
 				until[r.Topic][r.Partition] = 0
 				left--
+				reader.PauseFetchPartitions(map[string][]int32{r.Topic: {r.Partition}})
 			}
 		})
 	}
