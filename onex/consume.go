@@ -35,7 +35,7 @@ func (m *member) deliver(ctx, work context.Context) error {
 	relay.ProduceAlone = func(ctx context.Context, r engine.Outgoing) error {
 		return m.kafka.Produce(ctx, []engine.Outgoing{r})[0]
 	}
-	relay.Scheduler = m.scheduler
+	relay.Scheduler, m.scheduler.Now = m.scheduler, m.store.Now
 	p.Committed = func(c engine.Commit) {
 		d.Committed(c)
 		if c.Sends() {

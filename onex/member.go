@@ -160,6 +160,9 @@ func (m *member) openDatabase(ctx context.Context) error {
 		if err == nil {
 			err = m.store.CheckOwnSchema(ctx, m.node.OwnSchema)
 		}
+		if err == nil {
+			err = m.store.Synchronize(ctx)
+		}
 		return m.fatalDatabase(err)
 	})
 	if err != nil {
@@ -225,7 +228,7 @@ func (m *member) renew(ctx context.Context, epoch int64) error {
 	for {
 		err := m.store.Renew(ctx, id, epoch, leaseTTL)
 		if err == nil {
-			err = m.measure(ctx)
+			err = errors.Join(m.measure(ctx), m.store.Synchronize(ctx))
 		}
 		broker := m.kafka.Refresh(ctx, m.progress)
 		if broker == nil {
@@ -341,7 +344,7 @@ func missingTopics(missing []string) error {
 // processor settles the node's inputs.
 func (m *member) processor() *delivery.Processor {
 	return &delivery.Processor{
-		Core: m.core, Handlers: m.routes, Observer: m.observer, Log: m.log, Now: time.Now,
+		Core: m.core, Handlers: m.routes, Observer: m.observer, Log: m.log, Now: m.store.Now,
 		Breakers: delivery.NewBreakers(m.node.Inputs, m.observer, m.log), Pauses: m.pauses,
 	}
 }

@@ -65,7 +65,7 @@ func (p *Processor) Process(ctx context.Context, l *engine.Lease, items ...engin
 		case err == nil:
 			p.settled(ctx, commits)
 			return nil
-		case errors.Is(err, engine.ErrConflict) && (it.Parked != nil || it.Timer != nil):
+		case errors.Is(err, engine.ErrConflict) && it.Parked != nil:
 			p.Observer.Conflict()
 			return nil // it is no longer what was read: the store says what is due now
 		}

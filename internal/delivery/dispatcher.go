@@ -2,7 +2,6 @@ package delivery
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -16,8 +15,6 @@ const duePoll = time.Second
 
 // dueGap is the least time between two questions: what comes due within it is found by one.
 const dueGap = 5 * time.Millisecond
-
-const timerBatch = 100
 
 // Dispatcher runs a worker for each partition that is assigned to this process, and fires timers.
 // A broker's consumer calls Claim, Deliver and Revoke.
@@ -215,30 +212,9 @@ func (d *Dispatcher) look(ctx, work context.Context) {
 		}
 	}
 	if err == nil && d.timers && !d.p.Pauses.timers() {
-		err = d.fire(ctx, work, now)
+		err = d.fire(ctx, work)
 	}
 	if err != nil && ctx.Err() == nil {
 		d.p.Log.WarnContext(ctx, "store did not answer", "err", err)
 	}
-}
-
-// fire settles the timers that are due. Every process of the node does: the first commit wins.
-func (d *Dispatcher) fire(ctx, work context.Context, now time.Time) error {
-	due, err := d.p.Store.DueTimers(ctx, now, timerBatch)
-	if err != nil {
-		return err
-	}
-	if len(due) == timerBatch {
-		d.lookAt(now) // there may be more
-	}
-	for _, f := range due {
-		if ctx.Err() != nil {
-			return nil //nolint:nilerr // told to stop
-		}
-		err := d.p.Process(work, &engine.Lease{}, d.p.Core.Fire(f))
-		if err != nil && !errors.Is(err, context.Canceled) {
-			return err
-		}
-	}
-	return nil
 }

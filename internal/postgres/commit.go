@@ -36,6 +36,9 @@ func (s *Store) Commit(ctx context.Context, l engine.Lease, commits ...engine.Co
 	t.timers(commits)
 	t.outbox(engine.Sends(commits))
 	t.notify()
+	if t.Len() == 0 {
+		return nil // timers that were gone already
+	}
 	if joined(commits) {
 		err = s.commitJoined(ctx, t, commits)
 	} else {

@@ -62,6 +62,8 @@ type Store struct {
 
 	floor atomic.Int64 // of the outbox, as long as this process relays it
 
+	clock atomic.Pointer[clock]
+
 	retention time.Duration // of the inbox
 }
 

@@ -1,19 +1,18 @@
 package postgres
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
 	"github.com/omninode-ai/omninode/onex/engine"
 )
 
-// timers settles the timer that fired and sets those of each key.
+// timers settles the timers that fired and sets those of each key.
 func (t *transaction) timers(commits []engine.Commit) {
+	t.fired(commits)
 	sets := map[string]*timerSet{}
 	for _, c := range commits {
-		if f := c.Item.Timer; f != nil {
-			t.fired(f, c.Again)
-		}
 		if c.State == nil || c.Timers == nil {
 			continue
 		}
@@ -97,15 +96,50 @@ func (w *timerColumns) add(key string, one engine.TimerWrite) {
 	w.parents, w.states = append(w.parents, c.TraceParent), append(w.states, c.TraceState)
 }
 
-// fired settles the timer that fired: it is done, or fires again.
-func (t *transaction) fired(f *engine.Fired, again time.Time) {
-	const done = `DELETE FROM timer WHERE key = $1 AND name = $2 AND attempts = $3 AND cause_id = $4 RETURNING 1`
-	const later = `UPDATE timer SET attempts = attempts + 1, due_at = $5
-		WHERE key = $1 AND name = $2 AND attempts = $3 AND cause_id = $4 RETURNING 1`
-	args := []any{f.Key, f.Name, f.Attempts, f.Cause.ID}
-	if again.IsZero() {
-		t.guarded(stateConflict, 1, done, args...)
+// fired settles the timers that fired, in the order of their keys: each is done, or fires again. One
+// that was gone already is left alone.
+func (t *transaction) fired(commits []engine.Commit) {
+	var list []engine.Commit
+	for _, c := range commits {
+		if c.Item.Timer != nil && c.Result != engine.Duplicate {
+			list = append(list, c)
+		}
+	}
+	if len(list) == 0 {
 		return
 	}
-	t.guarded(stateConflict, 1, later, append(args, again)...)
+	slices.SortFunc(list, func(a, b engine.Commit) int {
+		return cmp.Or(cmp.Compare(a.Item.Timer.Key, b.Item.Timer.Key), cmp.Compare(a.Item.Timer.Name, b.Item.Timer.Name))
+	})
+	var done, again firedColumns
+	var next []time.Time
+	for _, c := range list {
+		if c.Again.IsZero() {
+			done.add(c.Item.Timer)
+			continue
+		}
+		again.add(c.Item.Timer)
+		next = append(next, c.Again)
+	}
+	const match = `t.key = f.key AND t.name = f.name AND t.attempts = f.attempts AND t.cause_id = f.cause RETURNING 1`
+	if n := len(done.keys); n > 0 {
+		t.guarded(stateConflict, n, `DELETE FROM timer t USING unnest($1::text[], $2::text[], $3::int[], $4::text[])
+			AS f (key, name, attempts, cause) WHERE `+match, done.keys, done.names, done.attempts, done.causes)
+	}
+	if n := len(again.keys); n > 0 {
+		t.guarded(stateConflict, n, `UPDATE timer t SET attempts = t.attempts + 1, due_at = f.next
+			FROM unnest($1::text[], $2::text[], $3::int[], $4::text[], $5::timestamptz[]) AS f (key, name, attempts, cause, next)
+			WHERE `+match, again.keys, again.names, again.attempts, again.causes, next)
+	}
+}
+
+// firedColumns are what identifies timers as they were read.
+type firedColumns struct {
+	keys, names, causes []string
+	attempts            []int
+}
+
+func (c *firedColumns) add(f *engine.Fired) {
+	c.keys, c.names = append(c.keys, f.Key), append(c.names, f.Name)
+	c.attempts, c.causes = append(c.attempts, f.Attempts), append(c.causes, f.Cause.ID)
 }

@@ -14,6 +14,9 @@ import (
 // View implements engine.Store. However many items there are, it is one statement. Each look-up is a
 // query of its own for each row, so that no plan reads a whole table.
 func (s *Store) View(ctx context.Context, items ...engine.Item) ([]engine.View, error) {
+	if items[0].Timer != nil {
+		return s.viewTimers(ctx, items)
+	}
 	n := len(items)
 	inputs, handled, queues, states := make([]string, n), make([]string, n), make([]string, n), make([]*string, n)
 	for i, it := range items {
@@ -90,22 +93,6 @@ func (s *Store) Due(ctx context.Context, now time.Time, of []engine.Partition) (
 		if a.next != nil && (due.Next.IsZero() || a.next.Before(due.Next)) {
 			due.Next = *a.next
 		}
-	}
-	return due, nil
-}
-
-// DueTimers implements engine.Store.
-func (s *Store) DueTimers(ctx context.Context, now time.Time, limit int) ([]engine.Fired, error) {
-	const query = `
-		SELECT key, name, attempts, cause_id, correlation_id, workflow_id, step_id, trace_parent, trace_state
-		FROM timer WHERE due_at <= $1 ORDER BY due_at LIMIT $2`
-	due, err := collect(ctx, s.pool, func(row pgx.CollectableRow) (f engine.Fired, err error) {
-		c := &f.Cause
-		err = row.Scan(&f.Key, &f.Name, &f.Attempts, &c.ID, &c.CorrelationID, &c.WorkflowID, &c.StepID, &c.TraceParent, &c.TraceState)
-		return f, err
-	}, query, now, limit)
-	if err != nil {
-		return nil, fmt.Errorf("read timers: %w", err)
 	}
 	return due, nil
 }

@@ -8,14 +8,14 @@ type laneKey struct {
 
 // Lanes returns the lane of each item: items that share a record's key, a state or an idempotency key
 // are in one lane, named by the index of its first item, and must be settled in their order. Items of
-// different lanes have nothing in common. All are of one topic.
+// different lanes have nothing in common. All are of one topic, or all are timers, which have no record.
 func Lanes(items []Item) []int {
 	lanes := make([]int, len(items))
 	first := make(map[laneKey]int, 2*len(items))
 	for i, it := range items {
 		lanes[i] = i
 		for _, k := range [...]laneKey{{'r', it.Record.Key}, {'s', it.StateKey}, {'i', it.IdempotencyKey}} {
-			if k.of == "" && k.kind != 'r' {
+			if k.of == "" && k.kind != 'r' || k.kind == 'r' && it.Timer != nil {
 				continue
 			}
 			if j, shared := first[k]; shared {

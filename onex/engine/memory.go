@@ -70,6 +70,9 @@ func (m *Memory) View(_ context.Context, items ...Item) ([]View, error) {
 }
 
 func (m *Memory) view(it Item) View {
+	if it.Timer != nil {
+		return View{Seen: !m.set(*it.Timer), State: m.state[it.StateKey]}
+	}
 	return View{
 		Seen:   m.inbox[inboxKey{it.Event.Type.String(), it.IdempotencyKey}],
 		Behind: slices.ContainsFunc(m.parked, func(p memoryParked) bool { return sameQueue(p.Record, it.Record) }),
@@ -149,15 +152,18 @@ func (m *Memory) check(l Lease, c Commit) error {
 	}) {
 		return ErrConflict
 	}
-	if t := c.Item.Timer; t != nil && !slices.ContainsFunc(m.timers, func(q memoryTimer) bool {
-		return q.Fired == *t
-	}) {
+	if t := c.Item.Timer; t != nil && c.Result != Duplicate && !m.set(*t) {
 		return ErrConflict
 	}
 	if c.Inbox && m.inbox[inboxKey{c.Item.Event.Type.String(), c.Item.IdempotencyKey}] {
 		return ErrConflict
 	}
 	return nil
+}
+
+// set reports whether a timer is as it was read.
+func (m *Memory) set(f Fired) bool {
+	return slices.ContainsFunc(m.timers, func(q memoryTimer) bool { return q.Fired == f })
 }
 
 func (m *Memory) settleParked(c Commit) {
@@ -181,7 +187,7 @@ func (m *Memory) settleParked(c Commit) {
 
 func (m *Memory) settleTimer(c Commit) {
 	t := c.Item.Timer
-	if t == nil {
+	if t == nil || c.Result == Duplicate {
 		return
 	}
 	i := slices.IndexFunc(m.timers, func(q memoryTimer) bool { return q.Key == t.Key && q.Name == t.Name })

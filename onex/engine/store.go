@@ -39,9 +39,11 @@ type Store interface {
 	// Position returns a claimed partition's current epoch and next offset.
 	Position(ctx context.Context, p Partition) (Lease, error)
 	// View returns what is known about each of some items of one topic, which does not count for one another.
+	// All of them may be timers as well: one that was settled since it was read was seen.
 	View(ctx context.Context, items ...Item) ([]View, error)
 	// Commit writes all of some commits, of which there is at least one, under the lease, or nothing. They
-	// are of fetched records, of parked ones, of both, or of one timer, which needs no lease.
+	// are of fetched records, of parked ones, of both, or of timers, which need no lease. Of a timer that was
+	// seen nothing is written.
 	//
 	// Fetched records follow one another: the offset moves from l.Next past the last, and the caller then
 	// advances its lease. Commits that write the state of one key follow one another as well: each expects
@@ -57,7 +59,8 @@ type Store interface {
 	// Due returns in which of some partitions parked records wait whose time has come, and when that of
 	// others there, or of a timer, comes.
 	Due(ctx context.Context, now time.Time, of []Partition) (Due, error)
-	// DueTimers returns up to limit timers whose time has come, oldest first.
+	// DueTimers returns up to limit timers whose time has come, oldest first. The store may leave each to who
+	// asked for a while, so that the processes of a node share them: what is not committed comes again.
 	DueTimers(ctx context.Context, now time.Time, limit int) ([]Fired, error)
 }
 

@@ -54,6 +54,26 @@ func TestLatest(t *testing.T) {
 	}
 }
 
+// TestNoDrift: however late each tick is seen, the n-th is at the start and n times the period.
+func TestNoDrift(t *testing.T) {
+	t.Parallel()
+	const period, ticks = 7 * time.Second, 100_000
+	c, err := schedule.Every(period)
+	if err != nil {
+		t.Fatal(err)
+	}
+	start := time.Unix(1_700_000_000, 0).UTC().Truncate(period)
+	sent := start
+	for n := 1; n <= ticks; n++ {
+		late := time.Duration(n*7919%6999) * time.Millisecond // below a period, so that none is missed
+		tick, missed, ok := c.Latest(sent, c.Next(sent).Add(late))
+		if want := start.Add(time.Duration(n) * period); !ok || missed != 0 || !tick.Equal(want) {
+			t.Fatalf("tick %d is at %s after %d missed, want %s", n, tick, missed, want)
+		}
+		sent = tick
+	}
+}
+
 func TestRefusedTimes(t *testing.T) {
 	t.Parallel()
 	for expression, want := range map[string]string{

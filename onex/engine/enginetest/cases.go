@@ -2,6 +2,7 @@ package enginetest
 
 import (
 	"bytes"
+	"errors"
 	"time"
 
 	"github.com/omninode-ai/omninode/onex/engine"
@@ -247,6 +248,53 @@ func timerFiresAgain(b *bench) {
 	b.commit(&engine.Lease{}, engine.Commit{Item: it, Again: later})
 	b.equal("due", len(b.fired(now())), 0)
 	b.equal("attempts", b.fired(later)[0].Attempts, 1)
+}
+
+// timersTogether: timers of several keys are settled by one commit, all of them or none.
+func timersTogether(b *bench) {
+	l := b.claim(0)
+	keys := []string{"a", "b", "c"}
+	for i, key := range keys {
+		set := setTimers(int64(i), 0, now(), "t")
+		set.Item, set.State.Key = item(int64(i), key), key
+		b.commit(&l, set)
+	}
+	var commits []engine.Commit
+	for _, f := range b.fired(now()) {
+		commits = append(commits, engine.Commit{
+			Item: engine.Item{Timer: &f, StateKey: f.Key}, Outbox: out(f.Key), Timers: &[]engine.TimerWrite{},
+			State: &engine.StateWrite{Key: f.Key, Expect: 1, Data: []byte(`{"f":1}`)},
+		})
+	}
+	b.equal("due", len(commits), len(keys))
+	commits[1].State.Expect = 7
+	if err := b.Store.Commit(b.t.Context(), engine.Lease{}, commits...); !errors.Is(err, engine.ErrConflict) {
+		b.t.Fatalf("commit: %v", err)
+	}
+	b.equal("outbox", b.sent(), []string{})
+	commits[1].State.Expect = 1
+	commits[2].State, commits[2].Timers, commits[2].Again = nil, nil, now().Add(time.Minute)
+	if err := b.Store.Commit(b.t.Context(), engine.Lease{}, commits...); err != nil {
+		b.t.Fatal(err)
+	}
+	b.equal("outbox in the end", b.sent(), keys)
+	again := b.fired(now().Add(time.Minute))
+	b.equal("left", len(again), 1)
+	b.equal("attempts", again[0].Attempts, 1)
+}
+
+// timerSeen: a timer that was settled since it was read was seen, and nothing is written of it.
+func timerSeen(b *bench) {
+	l := b.claim(0)
+	b.commit(&l, setTimers(0, 0, now(), "a"))
+	fired := b.fired(now())
+	it := engine.Item{Timer: &fired[0], StateKey: "k"}
+	v := b.view(it)
+	b.equal("seen", v.Seen, false)
+	b.equal("version", v.State.Version, 1)
+	b.commit(&engine.Lease{}, engine.Commit{Item: it})
+	b.equal("seen in the end", b.view(it).Seen, true)
+	b.commit(&engine.Lease{}, engine.Commit{Item: it, Result: engine.Duplicate})
 }
 
 // anyBytes: a record is kept as it was, whatever its bytes are.

@@ -47,6 +47,8 @@ func Exercise(t *testing.T, open func(t *testing.T) Subject) {
 		"timers":              timers,
 		"timer settled once":  timerSettledOnce,
 		"timer fires again":   timerFiresAgain,
+		"timers together":     timersTogether,
+		"timer seen":          timerSeen,
 		"any bytes":           anyBytes,
 	}
 	for name, test := range tests {
