@@ -35,7 +35,7 @@ func failpoints() []patch {
 		before(consume, "polled", "s.partitions.Deliver(f.Topic, f.Partition, records)"),
 		before(worker, "fetched", "return false, w.settle(ctx, w.open(records))"),
 		before(worker, "opened", "for len(items) > 0 && !w.stopping() {"),
-		after("internal/delivery/retrier.go", "reopened", "it := r.p.Core.Reopen(d)"),
+		after("internal/delivery/retrier.go", "reopened", "chain := []engine.Item{r.p.Core.Reopen(first)}"),
 		before(turn, "viewed", "t := newTurn(items, p.Now, stop)"),
 		before(turn, "handled", "t.settled(i, errs[i] == nil)"),
 		after(turn, "decided", "others.Wait()"),

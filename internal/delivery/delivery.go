@@ -61,13 +61,9 @@ func (p *Processor) Process(ctx context.Context, l *engine.Lease, items ...engin
 		if err == nil {
 			err = p.commit(ctx, l, commits)
 		}
-		switch it := items[0]; {
-		case err == nil:
+		if err == nil {
 			p.settled(ctx, commits)
 			return nil
-		case errors.Is(err, engine.ErrConflict) && it.Parked != nil:
-			p.Observer.Conflict()
-			return nil // it is no longer what was read: the store says what is due now
 		}
 		if err := p.again(ctx, try, items[0], err); err != nil {
 			return err
@@ -76,7 +72,8 @@ func (p *Processor) Process(ctx context.Context, l *engine.Lease, items ...engin
 }
 
 // Advance settles fetched records of one input that follow one another: it handles them with
-// concurrency over keys and commits them in one transaction. It returns how many it settled before its
+// concurrency over keys and commits them in one transaction, fewer of them each time that another
+// partition changes the state of one of their keys meanwhile. It returns how many it settled before its
 // time or stop ended, or how many are to be settled alone if the error is errAlone; otherwise errors
 // are those of Process.
 func (p *Processor) Advance(ctx context.Context, l *engine.Lease, stop <-chan struct{}, items []engine.Item) (int, error) {
@@ -95,12 +92,39 @@ func (p *Processor) Advance(ctx context.Context, l *engine.Lease, stop <-chan st
 			return n, nil
 		case errors.Is(err, engine.ErrConflict) && n > 1:
 			p.Observer.Conflict()
-			return n, errAlone
+			items = items[:n/2]
+			continue
 		case errors.Is(err, errAlone):
 			return n, err
 		}
 		if err := p.again(ctx, try, items[0], err); err != nil {
 			return 0, err
+		}
+	}
+}
+
+// Retry settles parked records of one key that follow one another, as many as are settled for good before
+// time or stop ends, and the one that is parked again, in one transaction. The first is settled in any
+// case, unless the store holds it no more as it was read. Errors are those of Process.
+func (p *Processor) Retry(ctx context.Context, l *engine.Lease, stop <-chan struct{}, chain []engine.Item) error {
+	for try := 0; ; try++ {
+		commits, err := p.decideChain(ctx, stop, chain)
+		if len(commits) > 0 {
+			err = p.commit(ctx, l, commits)
+		}
+		switch {
+		case err == nil:
+			p.settled(ctx, commits)
+			return nil
+		case errors.Is(err, engine.ErrConflict):
+			p.Observer.Conflict()
+			return nil // they are no longer what was read: the store says what is due now
+		case errors.Is(err, errAlone):
+			chain = chain[:1]
+			continue
+		}
+		if err := p.again(ctx, try, chain[0], err); err != nil {
+			return err
 		}
 	}
 }

@@ -31,17 +31,16 @@ func (d *Dispatcher) fire(ctx, work context.Context) error {
 	return nil
 }
 
-// fire settles timers, with concurrency over their keys and in as few transactions as it takes. Timers
-// that cannot be committed together, since the state of one changed meanwhile, are settled in halves.
-// Those that stop cut off stay set.
+// fire settles timers, with concurrency over their keys and in as few transactions as it takes. Those that
+// stop cut off stay set.
 func (p *Processor) fire(ctx context.Context, stop <-chan struct{}, items []engine.Item) error {
 	for len(items) > 0 && !closed(stop) {
 		n, err := p.Advance(ctx, &engine.Lease{}, stop, items)
-		switch {
-		case errors.Is(err, errAlone) && n > 1:
-			err = errors.Join(p.fire(ctx, stop, items[:n/2]), p.fire(ctx, stop, items[n/2:n]))
-		case errors.Is(err, errAlone):
-			err = p.Process(ctx, &engine.Lease{}, items[0])
+		if errors.Is(err, errAlone) {
+			err = nil
+			for i := 0; i < n && err == nil; i++ {
+				err = p.Process(ctx, &engine.Lease{}, items[i])
+			}
 		}
 		if err != nil {
 			return err

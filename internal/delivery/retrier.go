@@ -11,11 +11,13 @@ import (
 
 const (
 	parkedBatch = 100 // parked records that are read at once
-	retries     = 16  // parked records of a partition that are settled at once
+	retries     = 16  // keys of a partition whose parked records are settled at once
+	chainSize   = 100 // parked records of one key that are settled in one transaction
 )
 
-// retrier settles the parked records of one partition when they are due, each in a transaction of its
-// own and beside the partition's worker, so that nothing waits for an attempt that takes long.
+// retrier settles the parked records of one partition when they are due, and with each those behind it, in
+// transactions of their own and beside the partition's worker, so that nothing waits for an attempt that
+// takes long.
 type retrier struct {
 	p      *Processor
 	lease  engine.Lease // its epoch: parked records have no place in the partition
@@ -78,17 +80,25 @@ func (r *retrier) begin(id int64) bool {
 	return true
 }
 
-// settle settles a parked record. The one behind it then becomes due.
-func (r *retrier) settle(ctx context.Context, d engine.Parked) error {
+// settle settles a parked record and, for as long as none is parked again, those that wait behind it.
+// The one that is then the first becomes due.
+func (r *retrier) settle(ctx context.Context, first engine.Parked) error {
 	defer r.poke()
 	defer func() {
 		r.mu.Lock()
 		defer r.mu.Unlock()
-		delete(r.inFlight, d.ID)
+		delete(r.inFlight, first.ID)
 	}()
-	it := r.p.Core.Reopen(d)
+	behind, err := r.p.Store.Behind(ctx, first, chainSize-1)
+	if err != nil {
+		r.p.Log.WarnContext(ctx, "store did not answer", "topic", first.Record.Topic, "err", err) // without them, then
+	}
+	chain := []engine.Item{r.p.Core.Reopen(first)}
+	for _, d := range behind {
+		chain = append(chain, r.p.Core.Reopen(d))
+	}
 	lease := r.lease
-	err := r.p.patient(ctx, r.stop, it.Input.Type, func() error { return r.p.Process(ctx, &lease, it) })
+	err = r.p.patient(ctx, r.stop, chain[0].Input.Type, func() error { return r.p.Retry(ctx, &lease, r.stop, chain) })
 	if ctx.Err() != nil {
 		return nil // told to stop: what is not committed stays parked
 	}

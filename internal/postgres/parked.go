@@ -65,9 +65,10 @@ func (t *transaction) wakeNext(done []engine.Commit) {
 	for _, c := range done {
 		keys = append(keys, c.Item.Parked.Record.Key)
 	}
+	slices.Sort(keys)
 	t.add(`UPDATE parked SET next_attempt_at = '-infinity' WHERE reason = 'behind' AND id = ANY (ARRAY (
 			SELECT (SELECT min(id) FROM parked WHERE topic = $1 AND key = d.key) FROM unnest($2::text[]) AS d (key)))`,
-		done[0].Item.Parked.Record.Topic, keys)
+		done[0].Item.Parked.Record.Topic, slices.Compact(keys))
 }
 
 func (t *transaction) parkAgain(again []engine.Commit) {
@@ -85,12 +86,13 @@ func (t *transaction) parkAgain(again []engine.Commit) {
 		ids, before, c.reasons, c.attempts, c.since, c.next, c.errors)
 }
 
-// park draws ids in the order of the commits: that of the records.
+// park draws ids in the order of the commits: that of the records. What is to wait behind another record
+// holds the first of its key, so that whoever settles that sees it. If there is none any more, nothing
+// would wake it: it is due at once.
 func (t *transaction) park(fresh []engine.Commit) {
 	if len(fresh) == 0 {
 		return
 	}
-	t.waitBehind(fresh)
 	records := make(pgtype.FlatArray[message], 0, len(fresh))
 	keys, offsets := make([]string, 0, len(fresh)), make([]int64, 0, len(fresh))
 	for _, c := range fresh {
@@ -98,37 +100,37 @@ func (t *transaction) park(fresh []engine.Commit) {
 		records = append(records, newMessage(r.Topic, "", r.Headers, r.Value))
 		keys, offsets = append(keys, r.Key), append(offsets, r.Offset)
 	}
+	behind, leads := following(fresh)
 	c := parking(fresh)
-	t.add(`INSERT INTO parked (topic, partition, record_offset, key, header_names, header_values, value,
+	t.add(`WITH first AS (
+			SELECT k.key FROM unnest($10::text[]) AS k (key), LATERAL (
+				SELECT FROM parked WHERE topic = $11 AND key = k.key ORDER BY id LIMIT 1 FOR KEY SHARE) held)
+		INSERT INTO parked (topic, partition, record_offset, key, header_names, header_values, value,
 			reason, attempts, parked_at, next_attempt_at, error)
-		SELECT m.topic, $9, o.at, o.key, m.header_names, m.header_values, m.value, o.reason, o.attempts, o.since, o.next, o.error
+		SELECT m.topic, $9, o.at, o.key, m.header_names, m.header_values, m.value, o.reason, o.attempts, o.since,
+			CASE WHEN o.leads AND NOT EXISTS (SELECT FROM first WHERE first.key = o.key) THEN '-infinity' ELSE o.next END, o.error
 		FROM ROWS FROM (unnest($1::message[])) WITH ORDINALITY AS m
-		JOIN unnest($2::bigint[], $3::text[], $4::text[], $5::int[], $6::timestamptz[], $7::timestamptz[], $8::text[])
-			WITH ORDINALITY AS o (at, key, reason, attempts, since, next, error) USING (ordinality)
+		JOIN unnest($2::bigint[], $3::text[], $4::text[], $5::int[], $6::timestamptz[], $7::timestamptz[], $8::text[], $12::bool[])
+			WITH ORDINALITY AS o (at, key, reason, attempts, since, next, error, leads) USING (ordinality)
 		ORDER BY ordinality`,
-		records, offsets, keys, c.reasons, c.attempts, c.since, c.next, c.errors, fresh[0].Item.Record.Partition)
+		records, offsets, keys, c.reasons, c.attempts, c.since, c.next, c.errors, fresh[0].Item.Record.Partition,
+		behind, fresh[0].Item.Record.Topic, leads)
 }
 
-// waitBehind holds the first parked record of each key that others are to be parked behind: whoever
-// settles it sees them, or else it is gone already and they would wait for nothing.
-func (t *transaction) waitBehind(fresh []engine.Commit) {
-	var keys []string
+// following returns the keys, sorted, behind whose parked records others are to be parked, and which of
+// the commits are the first to be so.
+func following(fresh []engine.Commit) (keys []string, leads []bool) {
+	keys, leads = []string{}, make([]bool, len(fresh))
 	known := map[string]bool{} // keys that are listed, or have a record before in this transaction
-	for _, c := range fresh {
+	for i, c := range fresh {
 		key := c.Item.Record.Key
-		if c.Park.Reason == engine.Behind && !known[key] {
+		if leads[i] = c.Park.Reason == engine.Behind && !known[key]; leads[i] {
 			keys = append(keys, key)
 		}
 		known[key] = true
 	}
-	if len(keys) == 0 {
-		return
-	}
 	slices.Sort(keys)
-	t.guarded(stateConflict, len(keys), `
-		SELECT FROM unnest($1::text[]) AS k (key), LATERAL (
-			SELECT FROM parked WHERE topic = $2 AND key = k.key ORDER BY id LIMIT 1 FOR KEY SHARE) first`,
-		keys, fresh[0].Item.Record.Topic)
+	return keys, leads
 }
 
 // columns are those that parking sets.

@@ -49,18 +49,42 @@ func (s *Store) View(ctx context.Context, items ...engine.Item) ([]engine.View, 
 func (s *Store) DueParked(ctx context.Context, p engine.Partition, now time.Time, limit int) ([]engine.Parked, error) {
 	const query = `
 		SELECT id, record_offset, key, header_names, header_values, value, reason, attempts, parked_at
-		FROM parked WHERE topic = $1 AND partition = $2 AND next_attempt_at <= $3 ORDER BY next_attempt_at, id LIMIT $4`
-	due, err := collect(ctx, s.pool, func(row pgx.CollectableRow) (engine.Parked, error) {
-		d := engine.Parked{Record: engine.Record{Topic: p.Topic, Partition: p.Number}}
-		var names, values [][]byte
-		err := row.Scan(&d.ID, &d.Record.Offset, &d.Record.Key, &names, &values, &d.Record.Value, &d.Reason, &d.Attempts, &d.Since)
-		d.Record.Headers = zip(names, values)
-		return d, err
-	}, query, p.Topic, p.Number, now, limit)
+		FROM parked p WHERE topic = $1 AND partition = $2 AND next_attempt_at <= $3
+		  AND NOT EXISTS (SELECT FROM parked e WHERE e.topic = p.topic AND e.key = p.key AND e.id < p.id)
+		ORDER BY next_attempt_at, id LIMIT $4`
+	due, err := collect(ctx, s.pool, scanParked(p.Topic, p.Number), query, p.Topic, p.Number, now, limit)
 	if err != nil {
 		return nil, fmt.Errorf("read parked records of %s/%d: %w", p.Topic, p.Number, err)
 	}
 	return due, nil
+}
+
+// behindBytes bounds the payloads of records that are read together because they wait behind another.
+const behindBytes = 1 << 20
+
+// Behind implements engine.Store. It returns fewer than limit if their payloads are large.
+func (s *Store) Behind(ctx context.Context, first engine.Parked, limit int) ([]engine.Parked, error) {
+	const query = `
+		SELECT id, record_offset, key, header_names, header_values, value, reason, attempts, parked_at
+		FROM (SELECT *, bool_and(partition = $4) OVER (ORDER BY id) AS mine, sum(length(value)) OVER (ORDER BY id) AS bytes
+			FROM parked WHERE topic = $1 AND key = $2 AND id > $3 ORDER BY id LIMIT $5) AS b
+		WHERE mine AND bytes <= $6 ORDER BY id`
+	r := first.Record
+	behind, err := collect(ctx, s.pool, scanParked(r.Topic, r.Partition), query, r.Topic, r.Key, first.ID, r.Partition, limit, behindBytes)
+	if err != nil {
+		return nil, fmt.Errorf("read what waits behind parked record %d: %w", first.ID, err)
+	}
+	return behind, nil
+}
+
+func scanParked(topic string, partition int32) pgx.RowToFunc[engine.Parked] {
+	return func(row pgx.CollectableRow) (engine.Parked, error) {
+		d := engine.Parked{Record: engine.Record{Topic: topic, Partition: partition}}
+		var names, values [][]byte
+		err := row.Scan(&d.ID, &d.Record.Offset, &d.Record.Key, &names, &values, &d.Record.Value, &d.Reason, &d.Attempts, &d.Since)
+		d.Record.Headers = zip(names, values)
+		return d, err
+	}
 }
 
 // Due implements engine.Store.

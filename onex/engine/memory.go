@@ -75,7 +75,7 @@ func (m *Memory) view(it Item) View {
 	}
 	return View{
 		Seen:   m.inbox[inboxKey{it.Event.Type.String(), it.IdempotencyKey}],
-		Behind: slices.ContainsFunc(m.parked, func(p memoryParked) bool { return sameQueue(p.Record, it.Record) }),
+		Behind: m.waits(it.Record),
 		State:  m.state[it.StateKey],
 	}
 }
@@ -88,7 +88,6 @@ func (m *Memory) Commit(_ context.Context, l Lease, commits ...Commit) error {
 	defer m.mu.Unlock()
 	seen, settled := map[inboxKey]bool{}, map[int64]bool{}
 	versions := map[string]int64{} // of states that were written
-	parked := slices.Clip(m.parked)
 	for _, c := range commits {
 		if err := m.check(l, c); err != nil {
 			return err
@@ -102,12 +101,6 @@ func (m *Memory) Commit(_ context.Context, l Lease, commits ...Commit) error {
 				return ErrConflict
 			}
 			versions[w.Key] = version + 1
-		}
-		if c.Park != nil && c.Item.Parked == nil {
-			if c.Park.Reason == Behind && !slices.ContainsFunc(parked, func(p memoryParked) bool { return sameQueue(p.Record, c.Item.Record) }) {
-				return ErrConflict
-			}
-			parked = append(parked, memoryParked{Parked: Parked{Record: c.Item.Record}})
 		}
 		key := inboxKey{c.Item.Event.Type.String(), c.Item.IdempotencyKey}
 		if c.Inbox && seen[key] || c.Item.Parked != nil && settled[c.Item.Parked.ID] {
@@ -170,7 +163,11 @@ func (m *Memory) settleParked(c Commit) {
 	switch p := c.Item.Parked; {
 	case c.Park != nil && p == nil:
 		m.lastID++
-		m.parked = append(m.parked, memoryParked{next: c.Park.Next, Parked: Parked{
+		next := c.Park.Next
+		if c.Park.Reason == Behind && !m.waits(c.Item.Record) {
+			next = time.Unix(0, 1)
+		}
+		m.parked = append(m.parked, memoryParked{next: next, Parked: Parked{
 			ID: m.lastID, Record: c.Item.Record, Reason: c.Park.Reason, Attempts: c.Park.Attempts, Since: c.Park.Since,
 		}})
 	case c.Park != nil:
@@ -183,6 +180,11 @@ func (m *Memory) settleParked(c Commit) {
 			m.parked[i].next = time.Unix(0, 1)
 		}
 	}
+}
+
+// waits reports whether a record of the topic and key of r is parked.
+func (m *Memory) waits(r Record) bool {
+	return slices.ContainsFunc(m.parked, func(p memoryParked) bool { return sameQueue(p.Record, r) })
 }
 
 func (m *Memory) settleTimer(c Commit) {
@@ -228,13 +230,31 @@ func (m *Memory) DueParked(_ context.Context, p Partition, now time.Time, limit 
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	var due []Parked
-	for _, q := range m.parked {
+	for i, q := range m.parked {
 		mine := q.Record.Topic == p.Topic && q.Record.Partition == p.Number
-		if mine && !q.next.IsZero() && !q.next.After(now) && len(due) < limit {
+		first := !slices.ContainsFunc(m.parked[:i], func(e memoryParked) bool { return sameQueue(e.Record, q.Record) })
+		if mine && first && !q.next.IsZero() && !q.next.After(now) && len(due) < limit {
 			due = append(due, q.Parked)
 		}
 	}
 	return due, nil
+}
+
+// Behind implements Store.
+func (m *Memory) Behind(_ context.Context, first Parked, limit int) ([]Parked, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var behind []Parked
+	for _, q := range m.parked {
+		switch {
+		case !sameQueue(q.Record, first.Record) || q.ID <= first.ID:
+			continue
+		case q.Record.Partition != first.Record.Partition || len(behind) == limit:
+			return behind, nil
+		}
+		behind = append(behind, q.Parked)
+	}
+	return behind, nil
 }
 
 // Due implements Store.

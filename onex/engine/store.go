@@ -48,14 +48,17 @@ type Store interface {
 	// Fetched records follow one another: the offset moves from l.Next past the last, and the caller then
 	// advances its lease. Commits that write the state of one key follow one another as well: each expects
 	// the version the one before it wrote, the first that of the store, and the last one's state stays. No
-	// two have the same idempotency key or settle the same parked record. A record is only parked Behind
-	// while another of its topic and key is parked: otherwise nothing would wake it, and the commit is
-	// refused with ErrConflict. Records for the outbox keep
-	// their order: that of the commits, and within each that of its own. Joins run last, in that order; if
-	// one fails, so does everything with a *JoinError.
+	// two have the same idempotency key or settle the same parked record. A record that is parked Behind
+	// although no other of its topic and key is parked any more is due at once: nothing would wake it.
+	// Records for the outbox keep their order: that of the commits, and within each that of its own. Joins
+	// run last, in that order; if one fails, so does everything with a *JoinError.
 	Commit(ctx context.Context, l Lease, commits ...Commit) error
-	// DueParked returns up to limit records of the partition whose time has come, the longest due first.
+	// DueParked returns up to limit records of the partition whose time has come, the longest due first; of
+	// those that have one topic and key, no more than the first.
 	DueParked(ctx context.Context, p Partition, now time.Time, limit int) ([]Parked, error)
+	// Behind returns up to limit records that wait behind a parked one, in their order, up to the first
+	// that is of another partition. They are those that may be settled in one commit with it.
+	Behind(ctx context.Context, first Parked, limit int) ([]Parked, error)
 	// Due returns in which of some partitions parked records wait whose time has come, and when that of
 	// others there, or of a timer, comes.
 	Due(ctx context.Context, now time.Time, of []Partition) (Due, error)

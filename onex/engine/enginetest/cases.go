@@ -3,6 +3,7 @@ package enginetest
 import (
 	"bytes"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/omninode-ai/omninode/onex/engine"
@@ -127,7 +128,6 @@ func parkedQueue(b *bench) {
 	b.equal("behind in the end", b.view(item(3, "k")).Behind, false)
 }
 
-// earlyWakes: a change of the key's state brings back what came too early, and no other key's.
 // whenNext: the next moment that something comes due is known, whether it is a record or a timer.
 func whenNext(b *bench) {
 	next := func() time.Time {
@@ -150,21 +150,63 @@ func whenNext(b *bench) {
 }
 
 // behindNothing: a record that was seen to be behind another is not parked for good if that one was
-// settled meanwhile; behind one of the same transaction it may be.
+// settled meanwhile, but due at once, and so is none that follows it, or that is behind one of its own
+// transaction.
 func behindNothing(b *bench) {
 	l := b.claim(0)
-	behind := engine.Commit{Item: item(0, "k"), Park: &engine.Park{Reason: engine.Behind, Since: now()}}
-	b.refuse(l, behind, engine.ErrConflict)
-	first := engine.Commit{Item: item(0, "k"), Park: &engine.Park{Reason: engine.Retry, Since: now(), Next: now()}}
-	behind.Item = item(1, "k")
-	if err := b.Store.Commit(b.t.Context(), l, first, behind); err != nil {
+	behind := func(offset int64, key string) engine.Commit {
+		return engine.Commit{Item: item(offset, key), Park: &engine.Park{Reason: engine.Behind, Since: now()}}
+	}
+	first := engine.Commit{Item: item(0, "k"), Park: &engine.Park{Reason: engine.Retry, Since: now(), Next: now().Add(time.Minute)}}
+	if err := b.Store.Commit(b.t.Context(), l, first, behind(1, "k"), behind(2, "x"), behind(3, "x")); err != nil {
 		b.t.Fatal(err)
 	}
-	l.Next = 2
-	other := engine.Commit{Item: item(2, "x"), Park: &engine.Park{Reason: engine.Behind, Since: now()}}
-	b.refuse(l, other, engine.ErrConflict)
+	l.Next = 4
+	due := b.due(now())
+	b.equal("due", len(due), 1)
+	b.equal("offset", due[0].Record.Offset, 2)
+	b.commit(&l, behind(4, "x"))
+	b.equal("due behind", len(b.due(now())), 1)
 }
 
+// parkedChain: what waits behind a record can be settled with it, as far as the first that fails.
+func parkedChain(b *bench) {
+	l := b.claim(0)
+	later := now().Add(time.Minute)
+	b.commit(&l, engine.Commit{Item: item(0, "k"), Park: &engine.Park{Reason: engine.Retry, Attempts: 1, Since: now(), Next: now()}})
+	for offset := range int64(4) {
+		b.commit(&l, engine.Commit{Item: item(offset+1, "k"), Park: &engine.Park{Reason: engine.Behind, Since: now()}})
+	}
+	b.commit(&l, engine.Commit{Item: item(5, "x"), Park: &engine.Park{Reason: engine.Retry, Attempts: 1, Since: now(), Next: later}})
+	first := b.due(now())[0]
+	behind := b.behind(first, 10)
+	b.equal("behind", offsets(behind), []int64{1, 2, 3, 4})
+	b.equal("the next", offsets(b.behind(first, 2)), []int64{1, 2})
+	settle := func(p engine.Parked) engine.Commit {
+		it := item(p.Record.Offset, "k")
+		it.Record, it.Parked = p.Record, &p
+		return engine.Commit{Item: it, Inbox: true}
+	}
+	fails := settle(behind[1])
+	fails.Inbox, fails.Park = false, &engine.Park{Reason: engine.Retry, Attempts: 1, Since: now(), Next: later}
+	if err := b.Store.Commit(b.t.Context(), l, settle(first), settle(behind[0]), fails); err != nil {
+		b.t.Fatal(err)
+	}
+	b.equal("due", len(b.due(now())), 0)
+	b.equal("due later", offsets(b.due(later)), []int64{2, 5})
+	b.equal("rest", offsets(b.behind(b.due(later)[0], 10)), []int64{3, 4})
+}
+
+func offsets(list []engine.Parked) []int64 {
+	at := make([]int64, 0, len(list))
+	for _, p := range list {
+		at = append(at, p.Record.Offset)
+	}
+	slices.Sort(at)
+	return at
+}
+
+// earlyWakes: a change of the key's state brings back what came too early, and no other key's.
 func earlyWakes(b *bench) {
 	l := b.claim(0)
 	later := now().Add(time.Minute)

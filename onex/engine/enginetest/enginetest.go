@@ -40,6 +40,7 @@ func Exercise(t *testing.T, open func(t *testing.T) Subject) {
 		"timer chain":         timerChain,
 		"parked queue":        parkedQueue,
 		"behind nothing":      behindNothing,
+		"parked chain":        parkedChain,
 		"when next":           whenNext,
 		"early wakes":         earlyWakes,
 		"halted stays":        haltedStays,
@@ -133,6 +134,15 @@ func (b *bench) due(at time.Time) []engine.Parked {
 		b.t.Fatalf("%d records are due in %d partitions", len(due), len(known.Partitions))
 	}
 	return due
+}
+
+func (b *bench) behind(first engine.Parked, limit int) []engine.Parked {
+	b.t.Helper()
+	behind, err := b.Store.Behind(b.t.Context(), first, limit)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return behind
 }
 
 func (b *bench) fired(at time.Time) []engine.Fired {
