@@ -37,7 +37,7 @@ func victim(kind onex.Kind, name string) onex.Node {
 		return dying(kind, name)
 	}
 	if strings.HasPrefix(name, tallies) {
-		return tally(name)
+		return tally(name, 0)
 	}
 	switch kind {
 	case onex.Reducer:

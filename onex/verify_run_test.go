@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/omninode-ai/omninode/internal/provision"
 	"github.com/omninode-ai/omninode/onex"
@@ -21,9 +22,10 @@ import (
 const tallies = "tally"
 
 // tally describes a reducer that remembers the order in which the inputs of a key came, from two topics.
-func tally(name string) onex.Node {
+func tally(name string, takes time.Duration) onex.Node {
 	plus, minus := ref(name, "plus"), ref(name, "minus")
 	step := func(_ context.Context, in onex.Input[number], s total, _ *onex.Emissions) (total, error) {
+		time.Sleep(takes)
 		if in.Event.Type == minus {
 			in.Data.N = -in.Data.N
 		}
@@ -68,7 +70,7 @@ func (f *fixture) verify(node onex.Node, env map[string]string) (said string, co
 func TestVerify(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
-	node := tally(f.name(tallies))
+	node := tally(f.name(tallies), 0)
 	env := f.env([]onex.Node{node}, "a")
 	env["ONEX_LOG_LEVEL"] = "warn"
 	f.topic(topicOf(event.Command, ref(node.Name, "plus")), topicOf(event.Command, ref(node.Name, "minus")))
@@ -117,7 +119,7 @@ func (f *fixture) exec(sql string) {
 func TestInstancesShareKeys(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
-	node := tally(f.name(tallies))
+	node := tally(f.name(tallies), time.Millisecond) // so that two work on a key at a time
 	plus, minus := ref(node.Name, "plus"), ref(node.Name, "minus")
 	f.topic(topicOf(event.Command, plus), topicOf(event.Command, minus))
 	env := f.env([]onex.Node{node}, "a")
