@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -45,7 +46,28 @@ func (c *Client) EnsureTopics(ctx context.Context, topics []topic.Topic) ([]Diff
 			return nil, err
 		}
 	}
-	return differences, nil
+	return differences, c.awaitTopics(ctx, names(missing))
+}
+
+// visibleWait is between two looks for a topic that the cluster has just created: its brokers learn of it
+// a little after its controller has answered.
+const visibleWait = 20 * time.Millisecond
+
+// awaitTopics waits until a broker knows topics.
+func (c *Client) awaitTopics(ctx context.Context, topics []string) error {
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
+	for {
+		missing, err := c.Missing(ctx, topics)
+		if err != nil || len(missing) == 0 {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("create topic %s: the brokers do not know it yet", missing[0])
+		case <-time.After(visibleWait):
+		}
+	}
 }
 
 // PlanTopics compares topics with those of the cluster, in the order given, and changes nothing.
