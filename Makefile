@@ -40,7 +40,15 @@ pipeline: build ## the whole pipeline on real Vault, Consul, Kafka and Postgres,
 	@bin/omninode e2e --on real $(if $(CASES),--cases $(CASES)) $(if $(BREAK),--break $(BREAK))
 
 .PHONY: conformance
-conformance: ## the suites of Vault and Consul on real servers, in containers on 127.0.0.1 (needs Docker on Linux)
+conformance: conformance-vault conformance-engine ## the suites of Vault, Consul and the engine on real servers, in containers on 127.0.0.1 (needs Docker on Linux)
+
+# The tests that are left out bring servers of their own. Tests mostly wait, so more of them run at once than there are cores.
+.PHONY: conformance-engine
+conformance-engine:
+	@go run ./e2e/servers/with go test -count=1 $(RACE) -timeout 5m -parallel 8 -skip '^(TestSeeds|TestDerivedRights|TestVault)' ./onex ./internal/kafka ./internal/postgres
+
+.PHONY: conformance-vault
+conformance-vault:
 	@export VAULT_DEV_ROOT_TOKEN_ID=$$(od -An -N16 -tx1 /dev/urandom | tr -d ' \n'); port=$$((20000 + RANDOM % 10000)); \
 	vault='' consul=''; trap 'docker rm -f $$vault $$consul >/dev/null' EXIT; \
 	: "the network is the host's, because Consul checks the servers of the tests"; \

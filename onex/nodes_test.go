@@ -294,7 +294,7 @@ func TestStartRefuses(t *testing.T) {
 	lonely := node
 	lonely.Inputs = append([]engine.Input{{Type: ref(node.Name, "more"), Class: event.Command}}, node.Inputs...)
 	unmigrated := echo(onex.Effect, f.name("unmigrated"), engine.RetryPolicy{}, succeed)
-	unmigratedEnv := with(envName(unmigrated), good[envName(node)]+"&search_path=public")
+	unmigratedEnv := with(envName(unmigrated), query(t, good[envName(node)], "search_path", "public"))
 	twoLogins := with("VAULT_ADDR", "http://127.0.0.1:1")
 	twoLogins["VAULT_ROLE"], twoLogins["VAULT_TOKEN"] = "r", "t"
 	tests := map[string]struct {

@@ -120,6 +120,19 @@ func (f *fixture) migrate(node string) string {
 	return u.String()
 }
 
+// query sets a parameter of a URL.
+func query(t *testing.T, address, key, value string) string {
+	t.Helper()
+	u, err := url.Parse(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	q := u.Query()
+	q.Set(key, value)
+	u.RawQuery = q.Encode()
+	return u.String()
+}
+
 // running is a process with nodes.
 type running struct {
 	f    *fixture
@@ -254,6 +267,10 @@ func (f *fixture) topic(topics ...string) {
 	if _, err := f.admin.CreateTopics(f.t.Context(), 3, -1, nil, topics...); err != nil {
 		f.t.Fatal(err)
 	}
+	f.eventually("the broker leads the topics", func() error { // which it learns a little later
+		ends, err := f.admin.ListEndOffsets(f.t.Context(), topics...)
+		return cmp.Or(err, ends.Error())
+	})
 }
 
 // stream yields the committed records of topics as they come; after a minute without one it ends.

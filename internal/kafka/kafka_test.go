@@ -105,8 +105,9 @@ func out(to, key, value string) engine.Outgoing {
 
 func TestProduceTellsWhatFailed(t *testing.T) {
 	t.Parallel()
-	cl := open(t, cluster(t, kfake.SeedTopics(3, topic)))
-	errs := cl.Produce(t.Context(), []engine.Outgoing{out(topic, "k", "1"), out("nowhere", "k", "2"), out(topic, "k", "3")})
+	s := newSite(t, 3)
+	cl := s.open(t)
+	errs := cl.Produce(t.Context(), []engine.Outgoing{out(s.topic, "k", "1"), out(s.topic+".nowhere", "k", "2"), out(s.topic, "k", "3")})
 	if len(errs) != 3 || errs[0] != nil || errs[1] == nil || errs[2] != nil {
 		t.Errorf("errors %v", errs)
 	}
@@ -114,8 +115,9 @@ func TestProduceTellsWhatFailed(t *testing.T) {
 
 // taken is what a member was assigned and given.
 type taken struct {
-	next map[int32]int64 // where to continue, by partition
-	full int             // records after which a partition is paused
+	topic string
+	next  map[int32]int64 // where to continue, by partition
+	full  int             // records after which a partition is paused
 
 	mu      sync.Mutex
 	claims  map[int32]engine.Partition
@@ -125,8 +127,8 @@ type taken struct {
 	got     chan struct{}
 }
 
-func newTaken() *taken {
-	return &taken{next: map[int32]int64{}, claims: map[int32]engine.Partition{}, got: make(chan struct{}, 10000)}
+func (s *site) newTaken() *taken {
+	return &taken{topic: s.topic, next: map[int32]int64{}, claims: map[int32]engine.Partition{}, got: make(chan struct{}, 10000)}
 }
 
 func (k *taken) Claim(_ context.Context, p engine.Partition, flow func(bool)) (int64, error) {
@@ -165,7 +167,7 @@ func (k *taken) Positions() map[string]map[int32]int64 {
 	for p := range k.claims {
 		positions[p] = k.next[p]
 	}
-	return map[string]map[int32]int64{topic: positions}
+	return map[string]map[int32]int64{k.topic: positions}
 }
 
 func (k *taken) await(t *testing.T, n int) {
@@ -180,13 +182,11 @@ func (k *taken) await(t *testing.T, n int) {
 }
 
 // consume runs a member until stop is called, which returns its error.
-func consume(t *testing.T, cl *kafka.Client, instance string, k *taken) (stop func(cause error) error) {
+func (s *site) consume(t *testing.T, cl *kafka.Client, instance string, k *taken) (stop func(cause error) error) {
 	t.Helper()
 	ctx, cancel := context.WithCancelCause(t.Context())
 	done := make(chan error, 1)
-	go func() {
-		done <- cl.Consume(ctx, kafka.Membership{Group: "onex.shop", Instance: instance, Topics: []string{topic}}, k)
-	}()
+	go func() { done <- cl.Consume(ctx, s.member(instance), k) }()
 	var once sync.Once
 	var err error
 	stop = func(cause error) error {
@@ -203,15 +203,16 @@ func consume(t *testing.T, cl *kafka.Client, instance string, k *taken) (stop fu
 // TestConsumeStartsAtTheClaim: not where the group's own offsets are, and those are only a copy.
 func TestConsumeStartsAtTheClaim(t *testing.T) {
 	t.Parallel()
-	cl := open(t, cluster(t, kfake.SeedTopics(1, topic)))
+	s := newSite(t, 1)
+	cl := s.open(t)
 	for i := range 10 {
-		if err := errors.Join(cl.Produce(t.Context(), []engine.Outgoing{out(topic, "k", fmt.Sprint(i))})...); err != nil {
+		if err := errors.Join(cl.Produce(t.Context(), []engine.Outgoing{out(s.topic, "k", fmt.Sprint(i))})...); err != nil {
 			t.Fatal(err)
 		}
 	}
-	first := newTaken()
+	first := s.newTaken()
 	first.next[0] = 7
-	stop := consume(t, cl, "a", first)
+	stop := s.consume(t, cl, "a", first)
 	first.await(t, 3)
 	if err := stop(nil); err != nil {
 		t.Fatal(err)
@@ -220,12 +221,12 @@ func TestConsumeStartsAtTheClaim(t *testing.T) {
 		t.Errorf("got %v", first.values)
 	}
 	r := first.records[0]
-	if r.Topic != topic || r.Offset != 7 || r.Key != "k" || len(r.Headers) != 1 || string(r.Headers[0].Value) != "7" {
+	if r.Topic != s.topic || r.Offset != 7 || r.Key != "k" || len(r.Headers) != 1 || string(r.Headers[0].Value) != "7" {
 		t.Errorf("record %+v", r)
 	}
-	second := newTaken()
+	second := s.newTaken()
 	second.next[0] = 2
-	stop = consume(t, cl, "b", second)
+	stop = s.consume(t, cl, "b", second)
 	second.await(t, 8)
 	if err := stop(nil); err != nil || second.values[0] != "2" {
 		t.Errorf("got %v, %v", second.values, err)
@@ -236,13 +237,14 @@ func TestConsumeStartsAtTheClaim(t *testing.T) {
 // are static.
 func TestLeftGroupIsFree(t *testing.T) {
 	t.Parallel()
-	cl := open(t, cluster(t, kfake.SeedTopics(1, topic)))
-	if err := errors.Join(cl.Produce(t.Context(), []engine.Outgoing{out(topic, "k", "0")})...); err != nil {
+	s := newSite(t, 1)
+	cl := s.open(t)
+	if err := errors.Join(cl.Produce(t.Context(), []engine.Outgoing{out(s.topic, "k", "0")})...); err != nil {
 		t.Fatal(err)
 	}
 	for i := range 3 {
-		k := newTaken()
-		stop := consume(t, cl, fmt.Sprint("instance-", i), k)
+		k := s.newTaken()
+		stop := s.consume(t, cl, fmt.Sprint("instance-", i), k)
 		start := time.Now()
 		k.await(t, 1)
 		if took := time.Since(start); took > 8*time.Second {
@@ -259,12 +261,13 @@ func TestLeftGroupIsFree(t *testing.T) {
 
 func TestPausedPartitionIsNotFetched(t *testing.T) {
 	t.Parallel()
-	cl := open(t, cluster(t, kfake.SeedTopics(1, topic)))
-	k := newTaken()
+	s := newSite(t, 1)
+	cl := s.open(t)
+	k := s.newTaken()
 	k.full = 1
-	consume(t, cl, "a", k)
+	s.consume(t, cl, "a", k)
 	send := func(value string) {
-		if err := errors.Join(cl.Produce(t.Context(), []engine.Outgoing{out(topic, "k", value)})...); err != nil {
+		if err := errors.Join(cl.Produce(t.Context(), []engine.Outgoing{out(s.topic, "k", value)})...); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -284,19 +287,20 @@ func TestPausedPartitionIsNotFetched(t *testing.T) {
 // neither tries again nor makes it leave.
 func TestReplacedMemberEnds(t *testing.T) {
 	t.Parallel()
-	cl := open(t, cluster(t, kfake.SeedTopics(1, topic)))
-	if err := errors.Join(cl.Produce(t.Context(), []engine.Outgoing{out(topic, "k", "0")})...); err != nil {
+	s := newSite(t, 1)
+	cl := s.open(t)
+	if err := errors.Join(cl.Produce(t.Context(), []engine.Outgoing{out(s.topic, "k", "0")})...); err != nil {
 		t.Fatal(err)
 	}
-	old, successor := newTaken(), newTaken()
+	old, successor := s.newTaken(), s.newTaken()
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	ended := make(chan error, 1)
 	go func() {
-		ended <- cl.Consume(ctx, kafka.Membership{Group: "onex.shop", Instance: "a", Topics: []string{topic}}, old)
+		ended <- cl.Consume(ctx, s.member("a"), old)
 	}()
 	old.await(t, 1)
-	consume(t, cl, "a", successor)
+	s.consume(t, cl, "a", successor)
 	successor.await(t, 1)
 	select {
 	case err := <-ended:
@@ -306,7 +310,7 @@ func TestReplacedMemberEnds(t *testing.T) {
 	case <-time.After(30 * time.Second):
 		t.Fatal("the old member goes on")
 	}
-	if err := errors.Join(cl.Produce(t.Context(), []engine.Outgoing{out(topic, "k", "1")})...); err != nil {
+	if err := errors.Join(cl.Produce(t.Context(), []engine.Outgoing{out(s.topic, "k", "1")})...); err != nil {
 		t.Fatal(err)
 	}
 	successor.await(t, 1)

@@ -15,13 +15,14 @@ import (
 // topic as nodes create them; nothing is as large among what they send.
 func TestLargestRecordFits(t *testing.T) {
 	t.Parallel()
-	cl := open(t, cluster(t))
-	if _, err := cl.EnsureTopics(t.Context(), []wanted.Topic{{Name: topic, Partitions: 1}}); err != nil {
+	s := newSite(t, 1)
+	cl, created := s.open(t), s.topic+".created"
+	if _, err := cl.EnsureTopics(t.Context(), []wanted.Topic{{Name: created, Partitions: 1}}); err != nil {
 		t.Fatal(err)
 	}
 	value := make([]byte, event.MaxDataBytes) // that no compression makes smaller
 	_, _ = rand.Read(value)
-	r := engine.Outgoing{Topic: topic, Key: strings.Repeat("k", event.MaxAttribute), Value: value}
+	r := engine.Outgoing{Topic: created, Key: strings.Repeat("k", event.MaxAttribute), Value: value}
 	each := event.MaxHeaderBytes / event.MaxHeaders
 	for i := range event.MaxHeaders {
 		name := fmt.Sprint("header-", i)

@@ -16,14 +16,15 @@ import (
 
 func TestTopics(t *testing.T) {
 	t.Parallel()
-	cl := open(t, cluster(t))
+	s := newSite(t, 1)
+	cl, first, second := s.open(t), s.topic+".first", s.topic+".second"
 	for range 2 {
-		if diff, err := cl.EnsureTopics(t.Context(), []wanted.Topic{{Name: topic, Partitions: 3}, {Name: "other", Partitions: 3}}); err != nil || len(diff) > 0 {
+		if diff, err := cl.EnsureTopics(t.Context(), []wanted.Topic{{Name: first, Partitions: 3}, {Name: second, Partitions: 3}}); err != nil || len(diff) > 0 {
 			t.Fatal(diff, err)
 		}
 	}
-	missing, err := cl.Missing(t.Context(), []string{"z", topic, "a"})
-	if err != nil || !slices.Equal(missing, []string{"a", "z"}) {
+	missing, err := cl.Missing(t.Context(), []string{s.topic + ".z", first, s.topic + ".a"})
+	if err != nil || !slices.Equal(missing, []string{s.topic + ".a", s.topic + ".z"}) {
 		t.Errorf("missing %v, %v", missing, err)
 	}
 	if missing, err := cl.Missing(t.Context(), nil); err != nil || missing != nil {

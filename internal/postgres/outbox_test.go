@@ -104,7 +104,12 @@ const insert = `INSERT INTO outbox (topic, key, header_names, header_values, val
 
 func pool(t *testing.T, roleURL string, conns int) *pgxpool.Pool {
 	t.Helper()
-	p, err := pgxpool.New(t.Context(), roleURL+"&pool_max_conns="+strconv.Itoa(conns))
+	config, err := pgxpool.ParseConfig(roleURL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	config.MaxConns = int32(conns)
+	p, err := pgxpool.NewWithConfig(t.Context(), config)
 	if err != nil {
 		t.Fatal(err)
 	}
