@@ -311,9 +311,12 @@ func (c *chain) keepInbox(ctx context.Context) error {
 }
 
 // ids returns the ids that must follow from the inputs after they passed some nodes.
-func (c *chain) ids(nodes ...string) map[string][]string {
-	want := make(map[string][]string, len(c.want))
-	for key, links := range c.want {
+func (c *chain) ids(nodes ...string) map[string][]string { return derivedIDs(c.want, nodes...) }
+
+// derivedIDs returns the ids that must follow from inputs by key after they passed some nodes.
+func derivedIDs(inputs map[string][]link, nodes ...string) map[string][]string {
+	want := make(map[string][]string, len(inputs))
+	for key, links := range inputs {
 		for _, l := range links {
 			id := l.id
 			for _, n := range nodes {
@@ -354,12 +357,17 @@ func (c *chain) checkInbox(ctx context.Context, committed []seen) error {
 
 // checkState wants that each key's state is the fold of its inputs as they came through some nodes.
 func (c *chain) checkState(ctx context.Context, through ...string) error {
-	states, err := c.h.states(ctx, c.fold)
+	return c.h.checkFold(ctx, c.fold, c.want, through...)
+}
+
+// checkFold wants that each key's state is the fold of the inputs as they came through some nodes.
+func (h *harness) checkFold(ctx context.Context, node string, inputs map[string][]link, through ...string) error {
+	states, err := h.states(ctx, node)
 	if err != nil {
 		return err
 	}
-	ids := c.ids(through...)
-	for key, links := range c.want {
+	ids := derivedIDs(inputs, through...)
+	for key, links := range inputs {
 		events := make([]link, len(links))
 		for i := range links {
 			events[i] = link{links[i].n, ids[key][i]}

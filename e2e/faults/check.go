@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/omninode-ai/omninode/e2e/faults/roles"
 )
@@ -107,3 +108,21 @@ type link struct {
 	n  int
 	id string
 }
+
+// checkIntervals wants that the times in which the handlers of a key worked never overlap, in what was
+// committed: each answer carries who made it, from when to when.
+func checkIntervals(records []seen) error {
+	first, _ := distinct(records)
+	for key, list := range byKey(first) {
+		for i := 1; i < len(list); i++ {
+			a, b := list[i-1].data, list[i].data
+			if b.From < a.To {
+				return violatedf("key %s had two owners for %s: process %s handled n=%d until %s, process %s began n=%d at %s", key,
+					time.Duration(a.To-b.From), a.By, a.N, moment(a.To), b.By, b.N, moment(b.From))
+			}
+		}
+	}
+	return nil
+}
+
+func moment(nanos int64) string { return time.Unix(0, nanos).UTC().Format("15:04:05.000000") }

@@ -4,6 +4,9 @@ import (
 	"fmt"
 	"slices"
 	"testing"
+	"time"
+
+	"github.com/omninode-ai/omninode/e2e/faults/roles"
 )
 
 // history returns records of two keys in order, and the ids they must have.
@@ -93,6 +96,110 @@ func TestFoldNoticesEveryChange(t *testing.T) {
 	} {
 		if fold(bad) == whole {
 			t.Errorf("%s goes unnoticed", name)
+		}
+	}
+}
+
+func TestCheckIntervals(t *testing.T) {
+	t.Parallel()
+	records, _ := history()
+	for i := range records {
+		records[i].data.From, records[i].data.To = int64(10*i), int64(10*i+15) // beside the other key's
+	}
+	if err := checkIntervals(append(slices.Clone(records), records[2])); err != nil {
+		t.Errorf("a good history with a resend: %v", err)
+	}
+	records[6].data.From -= 10
+	if err := checkIntervals(records); !isViolation(err) {
+		t.Errorf("two owners at once: %v", err)
+	}
+}
+
+func TestLongestGap(t *testing.T) {
+	t.Parallel()
+	begin := time.Unix(100, 0)
+	at := func(seconds ...int) (list []time.Time) {
+		for _, s := range seconds {
+			list = append(list, begin.Add(time.Duration(s)*time.Second))
+		}
+		return list
+	}
+	for name, test := range map[string]struct {
+		moments []time.Time
+		want    time.Duration
+	}{
+		"none":                {nil, 10 * time.Second},
+		"in the middle":       {at(1, 2, 6, 8), 4 * time.Second},
+		"at the begin":        {at(-3, 4, 6, 8), 4 * time.Second},
+		"at the end":          {at(1, 3, 5), 5 * time.Second},
+		"not what came after": {at(2, 4, 6, 9, 30), 3 * time.Second},
+	} {
+		if got := longestGap(test.moments, begin, begin.Add(10*time.Second)); got != test.want {
+			t.Errorf("%s: %s, want %s", name, got, test.want)
+		}
+	}
+}
+
+func TestSlope(t *testing.T) {
+	t.Parallel()
+	var at []time.Duration
+	var flat, grows []float64
+	for i := range 1200 {
+		at = append(at, time.Duration(i)*time.Second)
+		noise := float64(i%7 - 3)
+		flat, grows = append(flat, 100+noise), append(grows, 100+noise+float64(i)/300) // by 2 in ten minutes
+	}
+	tenMinutes := func(v []float64) float64 { return slope(at, v) * 100 * 600 }
+	if got := tenMinutes(flat); got > 0.1 || got < -0.1 {
+		t.Errorf("flat: %.2f %%", got)
+	}
+	if got := tenMinutes(grows); got < 1.8 || got > 2.2 {
+		t.Errorf("grows: %.2f %%", got)
+	}
+}
+
+// ends returns instances of each plan that ended as they should.
+func flowHistory() (plans, ends map[string]string, done map[string]map[string]bool, order map[string]int) {
+	plans, ends = map[string]string{}, map[string]string{}
+	done, order = map[string]map[string]bool{}, map[string]int{}
+	for i, plan := range []string{"", roles.RefuseCharge, roles.RefuseShip, roles.SilentBill} {
+		key := fmt.Sprint("w", i)
+		plans[key], ends[key] = plan, "failed"
+		for _, c := range effects(plan) {
+			done[key+"/"+c], order[key+"/"+c] = map[string]bool{"key": true}, len(order)
+		}
+	}
+	ends["w0"] = "completed"
+	return plans, ends, done, order
+}
+
+func TestCheckFlows(t *testing.T) {
+	t.Parallel()
+	plans, ends, done, order := flowHistory()
+	if late, err := checkFlows(plans, ends, done, order); err != nil || late != 0 {
+		t.Errorf("a good history: %d late, %v", late, err)
+	}
+	for name, spoil := range map[string]func(ends map[string]string, done map[string]map[string]bool, order map[string]int){
+		"stuck":           func(ends map[string]string, _ map[string]map[string]bool, _ map[string]int) { delete(ends, "w0") },
+		"ended otherwise": func(ends map[string]string, _ map[string]map[string]bool, _ map[string]int) { ends["w1"] = "completed" },
+		"a step lost":     func(_ map[string]string, done map[string]map[string]bool, _ map[string]int) { delete(done, "w0/bill") },
+		"an undo lost": func(_ map[string]string, done map[string]map[string]bool, _ map[string]int) {
+			delete(done, "w2/refund")
+		},
+		"a step under 2 keys": func(_ map[string]string, done map[string]map[string]bool, _ map[string]int) {
+			done["w3/ship"]["other"] = true
+		},
+		"undone for nothing": func(_ map[string]string, done map[string]map[string]bool, _ map[string]int) {
+			done["w0/refund"] = map[string]bool{"key": true}
+		},
+		"two steps swapped": func(_ map[string]string, _ map[string]map[string]bool, order map[string]int) {
+			order["w0/ship"], order["w0/label"] = order["w0/label"], order["w0/ship"]
+		},
+	} {
+		plans, ends, done, order := flowHistory()
+		spoil(ends, done, order)
+		if _, err := checkFlows(plans, ends, done, order); !isViolation(err) {
+			t.Errorf("%s: %v", name, err)
 		}
 	}
 }

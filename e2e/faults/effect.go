@@ -25,6 +25,7 @@ type sink struct {
 	mu    sync.Mutex
 	keys  map[string]string          // what each idempotency key was for
 	of    map[string]map[string]bool // the keys that came for each event
+	order map[string]int             // which of all calls was an event's first
 	calls int
 }
 
@@ -33,7 +34,7 @@ func startSink(ctx context.Context) (*sink, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &sink{url: "http://" + l.Addr().String(), keys: map[string]string{}, of: map[string]map[string]bool{}}
+	s := &sink{url: "http://" + l.Addr().String(), keys: map[string]string{}, of: map[string]map[string]bool{}, order: map[string]int{}}
 	s.server = &http.Server{Handler: http.HandlerFunc(s.take), ReadHeaderTimeout: 5 * time.Second}
 	go func() { _ = s.server.Serve(l) }() // ends with Close
 	return s, nil
@@ -51,7 +52,7 @@ func (s *sink) take(w http.ResponseWriter, r *http.Request) {
 	s.calls++
 	s.keys[key] = string(body)
 	if s.of[string(body)] == nil {
-		s.of[string(body)] = map[string]bool{}
+		s.of[string(body)], s.order[string(body)] = map[string]bool{}, s.calls
 	}
 	s.of[string(body)][key] = true
 }

@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -128,6 +129,7 @@ func (p *proc) environment(port string) ([]string, error) {
 		"ONEX_ADVERTISE_ADDR": "127.0.0.1", "ONEX_INSTANCE": p.spec.instance, "ONEX_LOG_FORMAT": "text", "ONEX_LOG_LEVEL": "info",
 		strings.ToUpper(schema) + "_DATABASE_URL": db.String(),
 		roles.Env:         string(role),
+		roles.ProcessEnv:  strconv.Itoa(p.number),
 		failpoint.HitsEnv: p.h.hitsFile(p.spec.label),
 		failpoint.TwinEnv: p.h.twin,
 		"HOME":            os.Getenv("HOME"), "PATH": os.Getenv("PATH"),
@@ -203,6 +205,20 @@ func (p *proc) again(ctx context.Context) (*proc, error) {
 	p.kill()
 	return p.h.launch(ctx, p.spec)
 }
+
+// leave asks the process to stop in good order and returns how long it took.
+func (p *proc) leave() (time.Duration, error) {
+	begun := time.Now()
+	err := p.p.Stop(leaveBound, syscall.SIGTERM)
+	_ = p.log.Close()
+	if err != nil {
+		return time.Since(begun), fmt.Errorf("node %s did not stop in good order: %w\n%s", p.spec.role.Name, err, strings.Join(p.p.Tail(), "\n"))
+	}
+	return time.Since(begun), nil
+}
+
+// leaveBound is how long a process may take to stop before it is killed.
+const leaveBound = 20 * time.Second
 
 // signal sends the process a signal.
 func (p *proc) signal(s syscall.Signal) error { return syscall.Kill(p.p.Pid(), s) }

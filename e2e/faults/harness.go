@@ -67,7 +67,7 @@ func newHarness(ctx context.Context, out io.Writer, o options) (*harness, error)
 	h.logf("seed %d; logs of the nodes in %s", h.seed, h.temp)
 	h.builds = builds{h: h}
 	begun := time.Now()
-	if h.Servers, err = servers.Start(ctx, servers.Config{Root: h.root, Label: "faults"}); err != nil {
+	if h.Servers, err = servers.Start(ctx, servers.Config{Root: h.root, Label: "faults", Kafka: groups()}); err != nil {
 		h.close()
 		return nil, err
 	}
@@ -77,6 +77,15 @@ func newHarness(ctx context.Context, out io.Writer, o options) (*harness, error)
 		return nil, err
 	}
 	return h, nil
+}
+
+// groups are the broker's times for groups whose partitions it shares out itself: as short as those of
+// the patched program.
+func groups() map[string]string {
+	return map[string]string{
+		"KAFKA_GROUP_CONSUMER_SESSION_TIMEOUT_MS": "3000", "KAFKA_GROUP_CONSUMER_MIN_SESSION_TIMEOUT_MS": "3000",
+		"KAFKA_GROUP_CONSUMER_HEARTBEAT_INTERVAL_MS": "500", "KAFKA_GROUP_CONSUMER_MIN_HEARTBEAT_INTERVAL_MS": "500",
+	}
 }
 
 // close ends all that was started; logs stay if a case failed.

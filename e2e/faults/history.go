@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -40,19 +41,20 @@ type move struct {
 	before, after int64
 	process       string
 	instance      string
+	at            time.Time
 }
 
 // moves reads the history of a node's fence, in order for each partition.
 func (h *harness) moves(ctx context.Context, node string) ([]move, error) {
 	var list []move
 	err := h.database(ctx, func(conn *pgx.Conn) error {
-		rows, err := conn.Query(ctx, fmt.Sprintf(`SELECT topic, partition, claim, before, after, process, instance
+		rows, err := conn.Query(ctx, fmt.Sprintf(`SELECT topic, partition, claim, before, after, process, instance, at
 			FROM %q.faults_fence ORDER BY seq`, provision.Schema(node)))
 		if err != nil {
 			return err
 		}
 		list, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (m move, err error) {
-			return m, row.Scan(&m.topic, &m.partition, &m.claim, &m.before, &m.after, &m.process, &m.instance)
+			return m, row.Scan(&m.topic, &m.partition, &m.claim, &m.before, &m.after, &m.process, &m.instance, &m.at)
 		})
 		return err
 	})

@@ -44,12 +44,16 @@ func cases() []fault {
 	return []fault{
 		{"R1", "eos_chain_kill", "an effect, a compute and a reducer in a row; processes are killed, attempts and transactions aborted, the broker bounced", 3 * time.Minute, 3 * time.Hour, chainKill},
 		{"R3", "zombie_pause", "a process is stopped in the middle of a transaction until its partitions are another's, and continued", 3 * time.Minute, time.Hour, zombiePause},
+		{"R4", "rebalance_storm", "members of two groups join and leave twice a second", 3 * time.Minute, time.Hour, rebalanceStorm},
+		{"R5", "rolling_deploy", "every process of a fleet under load is restarted, one by one", 3 * time.Minute, time.Hour, rollingDeploy},
 		{"R6", "effect_once", "an effect ends itself between a side effect and its commit, and a part of its inputs comes twice", 3 * time.Minute, time.Hour, effectOnce},
 		{"R7", "state_offset_atomic", "a reducer ends itself at every step between fetch and acknowledgement", 3 * time.Minute, 2 * time.Hour, stateAtomic},
 		{"R8", "outbox_commit_order", "64 writers with transactions that are held and rolled back; the relay is killed", 3 * time.Minute, time.Hour, outboxOrder},
 		{"R9", "outbox_long_tx", "one transaction stays open beside 500 others a second", time.Minute, 5 * time.Minute, outboxLong},
 		{"R10", "poison", "one of a hundred inputs can never be handled, and one key fails always", 3 * time.Minute, time.Hour, poison},
 		{"R11", "backpressure", "the database stops answering at full input", 3 * time.Minute, time.Hour, backpressure},
+		{"R30", "soak", "a fleet under load for long, under kills, pauses and cut connections", 4 * time.Minute, 2 * time.Hour, soak},
+		{"R31", "workflow_storm", "workflows of several steps on five processes, one of which is killed every moment", 3 * time.Minute, time.Hour, workflowStorm},
 	}
 }
 
@@ -101,7 +105,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 		for _, c := range cases() {
 			fmt.Fprintf(out, "%-4s %-20s %s\n", c.name, c.title, c.doc)
 		}
-		fmt.Fprintf(out, "%-4s %-20s %s\n", "", "twins", "planted bugs, each of which its case must catch")
+		fmt.Fprintf(out, "%-4s %-20s %s\n", "", "twins", "planted bugs, each of which its case must catch; twins:R4 are those of one case")
 		return nil
 	}
 	chosen, twins, err := choose(o.wanted)
@@ -115,29 +119,32 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	}
 	defer h.close()
 	figures := h.runCases(ctx, chosen)
-	if twins {
-		figures = append(figures, h.runTwins(ctx)...)
-	}
+	figures = append(figures, h.runTwins(ctx, twins)...)
 	return report(out, o, figures)
 }
 
-// choose finds the cases by name; twins says that the planted bugs are wanted.
-func choose(wanted string) (chosen []fault, twins bool, err error) {
+// choose finds the cases by name, and the planted bugs.
+func choose(wanted string) (chosen []fault, bugs []twin, err error) {
 	if wanted == "" {
-		return cases(), false, nil
+		return cases(), nil, nil
 	}
 	for name := range strings.SplitSeq(wanted, ",") {
 		if name == "twins" {
-			twins = true
+			bugs = append(bugs, twins()...)
 			continue
 		}
-		i := slices.IndexFunc(cases(), func(c fault) bool { return strings.EqualFold(c.name, name) || c.title == name })
-		if i < 0 {
-			return nil, false, fmt.Errorf("no case %q; see: go run ./e2e/faults -case list", name)
+		of, planted := strings.CutPrefix(name, "twins:")
+		i := slices.IndexFunc(cases(), func(c fault) bool { return strings.EqualFold(c.name, of) || c.title == of })
+		switch {
+		case i < 0:
+			return nil, nil, fmt.Errorf("no case %q; see: go run ./e2e/faults -case list", name)
+		case planted:
+			bugs = append(bugs, slices.DeleteFunc(twins(), func(t twin) bool { return t.by != cases()[i].title })...)
+		default:
+			chosen = append(chosen, cases()[i])
 		}
-		chosen = append(chosen, cases()[i])
 	}
-	return chosen, twins, nil
+	return chosen, bugs, nil
 }
 
 func (h *harness) runCases(ctx context.Context, chosen []fault) []figure {

@@ -61,8 +61,9 @@ func failpoints() []patch {
 			"kgo.TransactionEndTry(err == nil && len(failed) == 0 && !failpoint.Abort(\"transaction\"))",
 			"aborts of transactions",
 		},
+		{consume, "opts = append(opts, c.cfg.Options...)", "opts = append(append(opts, failpoint.Protocol()...), c.cfg.Options...)", "other protocols of the group"},
+		{transact, "opts = append(opts, c.cfg.Options...)", "opts = append(append(opts, failpoint.Protocol()...), c.cfg.Options...)", "other protocols of the group"},
 		{consume, "sessionTimeout = 15 * time.Second", "sessionTimeout = 3 * time.Second", "shorter sessions"},
-		{consume, "heartbeat      = 3 * time.Second", "heartbeat      = 500 * time.Millisecond", "shorter sessions"},
 		{transact, "transactionTimeout = 10 * time.Second", "transactionTimeout = 2 * time.Second", "shorter transactions"},
 	}
 }
@@ -76,6 +77,8 @@ const (
 	generationOnly     = "generation-alone"
 	selectThenWrite    = "select-then-write"
 	readUncommitted    = "read-uncommitted"
+	revokeIgnored      = "revoke-ignored"
+	keyOfProcess       = "key-of-process"
 )
 
 func planted() []patch {
@@ -149,6 +152,12 @@ func planted() []patch {
 		{ // what was read is taken for what is still there
 			state, "WHERE s.version = excluded.version >> $7", "` + failpoint.Choose(\"" + selectThenWrite +
 				"\", `WHERE s.version = excluded.version >> $7`, ``) + `", selectThenWrite,
+		},
+		{ // the idempotency key is another one after a restart
+			"onex/engine/admit.go", "IdempotencyKey: it.IdempotencyKey,", "IdempotencyKey: it.IdempotencyKey + failpoint.Suffix(\"" + keyOfProcess + "\"),", keyOfProcess,
+		},
+		{ // whoever gives a partition back goes on with what it has of it
+			"internal/delivery/dispatcher.go", "\n\tw.end()\n", "\nif !failpoint.Twin(\"" + revokeIgnored + "\") {\nw.end()\n}\n", revokeIgnored,
 		},
 		{consume, "kgo.FetchIsolationLevel(kgo.ReadCommitted())", "kgo.FetchIsolationLevel(failpoint.Choose(\"read-uncommitted\", kgo.ReadCommitted(), kgo.ReadUncommitted()))", readUncommitted},
 	}

@@ -34,8 +34,13 @@ func (b *bus) close() { b.kgo.Close() }
 
 // create makes topics of three partitions.
 func (b *bus) create(ctx context.Context, topics ...event.Topic) error {
+	return b.createWide(ctx, 3, topics...)
+}
+
+// createWide makes topics of so many partitions.
+func (b *bus) createWide(ctx context.Context, partitions int32, topics ...event.Topic) error {
 	for _, t := range topics {
-		res, err := b.admin.CreateTopic(ctx, 3, 1, nil, t.String())
+		res, err := b.admin.CreateTopic(ctx, partitions, 1, nil, t.String())
 		if err == nil {
 			err = res.Err
 		}
@@ -188,4 +193,28 @@ func (b *bus) watch(ctx context.Context, topics ...string) (*arrivals, error) {
 		client.Close()
 	}
 	return a, nil
+}
+
+// assigned wants an instance to be a member of its group with partitions, and the group to be stable.
+func (b *bus) assigned(ctx context.Context, node, instance string) error {
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+	defer cancel()
+	groups, err := b.admin.DescribeGroups(ctx, event.Group(node))
+	if err != nil {
+		return err
+	}
+	g := groups[event.Group(node)]
+	if g.State != "Stable" {
+		return fmt.Errorf("group of %s is %s", node, g.State)
+	}
+	for _, m := range g.Members {
+		if m.InstanceID == nil || *m.InstanceID != node+"-"+instance {
+			continue
+		}
+		if a, ok := m.Assigned.AsConsumer(); ok && len(a.Topics) > 0 && len(a.Topics[0].Partitions) > 0 {
+			return nil
+		}
+		return fmt.Errorf("%s %s has no partitions", node, instance)
+	}
+	return fmt.Errorf("%s %s is no member", node, instance)
 }

@@ -23,6 +23,8 @@ func twins() []twin {
 		{generationOnly, "zombie_pause", zombiePause},
 		{ackBeforeOutbox, "outbox_commit_order", outboxOrder},
 		{readUncommitted, "eos_chain_kill", chainKill},
+		{revokeIgnored + "," + fenceRemoved, "rebalance_storm", rebalanceStorm},
+		{keyOfProcess, "workflow_storm", workflowStorm},
 	}
 }
 
@@ -30,12 +32,12 @@ const twinBound = 90 * time.Second
 
 // runTwins runs the cases in their short form on programs with a planted bug. A bug passes that its
 // case reports as a violation; one that goes unnoticed, or a run that breaks in another way, fails.
-func (h *harness) runTwins(ctx context.Context) []figure {
+func (h *harness) runTwins(ctx context.Context, list []twin) []figure {
 	short := h.short
 	h.short = true
 	defer func() { h.short, h.twin = short, "" }()
 	var figures []figure
-	for _, t := range twins() {
+	for _, t := range list {
 		if ctx.Err() != nil {
 			break
 		}

@@ -105,37 +105,13 @@ func (z *zombies) settled(ctx context.Context) error {
 	return eventually(ctx, 30*time.Second, "every instance has partitions", func(ctx context.Context) error {
 		for node, ps := range z.members {
 			for _, p := range ps {
-				if err := z.assigned(ctx, node, p.spec.instance); err != nil {
+				if err := z.bus.assigned(ctx, node, p.spec.instance); err != nil {
 					return err
 				}
 			}
 		}
 		return nil
 	})
-}
-
-// assigned wants an instance to be a member of its group with partitions, and the group to be stable.
-func (z *zombies) assigned(ctx context.Context, node, instance string) error {
-	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
-	defer cancel()
-	groups, err := z.bus.admin.DescribeGroups(ctx, event.Group(node))
-	if err != nil {
-		return err
-	}
-	g := groups[event.Group(node)]
-	if g.State != "Stable" {
-		return fmt.Errorf("group of %s is %s", node, g.State)
-	}
-	for _, m := range g.Members {
-		if m.InstanceID == nil || *m.InstanceID != node+"-"+instance {
-			continue
-		}
-		if a, ok := m.Assigned.AsConsumer(); ok && len(a.Topics) > 0 && len(a.Topics[0].Partitions) > 0 {
-			return nil
-		}
-		return fmt.Errorf("%s %s has no partitions", node, instance)
-	}
-	return fmt.Errorf("%s %s is no member", node, instance)
 }
 
 // round pauses one process. Of the reducer, every other time another process takes the zombie's very
@@ -175,7 +151,7 @@ func (z *zombies) round(ctx context.Context, i int) error {
 		return z.buried(ctx, p)
 	}
 	err := eventually(ctx, 10*time.Second, "the continued process has partitions again", func(ctx context.Context) error {
-		return z.assigned(ctx, node, p.spec.instance)
+		return z.bus.assigned(ctx, node, p.spec.instance)
 	})
 	if err != nil {
 		return violatedf("%v", err)

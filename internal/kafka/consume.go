@@ -42,7 +42,7 @@ type Partitions interface {
 
 const (
 	sessionTimeout = 15 * time.Second
-	heartbeat      = 3 * time.Second
+	heartbeat      = 500 * time.Millisecond // how soon a member learns that another came or left: until then its partitions stand still
 	pollRecords    = 500
 	mirrorInterval = 2 * time.Second
 	leaveTimeout   = 2 * time.Second

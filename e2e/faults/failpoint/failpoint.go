@@ -4,8 +4,8 @@
 //
 // It is told what to do by the environment: FAULTS_AT ("step:n") kills the process when the step is
 // reached the n-th time, FAULTS_ABORT ("step:percent") lets Abort say yes that often, FAULTS_TWIN
-// names a planted bug. FAULTS_ARM is a file that holds "step" while SIGUSR1 asks the process to stop
-// itself (SIGSTOP) at that step. What was done is appended to the file FAULTS_HITS, a line each.
+// names planted bugs. FAULTS_ARM is a file that holds "step" while SIGUSR1 asks the process to stop
+// itself (SIGSTOP) at that step. FAULTS_PROTOCOL is how the members of a group share partitions. What was done is appended to the file FAULTS_HITS, a line each.
 package failpoint
 
 import (
@@ -13,11 +13,14 @@ import (
 	"math/rand/v2"
 	"os"
 	"os/signal"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
+
+	"github.com/twmb/franz-go/pkg/kgo"
 )
 
 // The environment variables that say what to do.
@@ -27,6 +30,8 @@ const (
 	TwinEnv  = "FAULTS_TWIN"
 	ArmEnv   = "FAULTS_ARM"
 	HitsEnv  = "FAULTS_HITS"
+
+	ProtocolEnv = "FAULTS_PROTOCOL"
 )
 
 // plan is what this process was told.
@@ -35,7 +40,7 @@ type plan struct {
 	left    atomic.Int64 // times the step is still passed
 	abort   string
 	percent int
-	twin    string
+	twins   []string
 	armed   atomic.Pointer[string]
 
 	generation atomic.Int32
@@ -45,7 +50,7 @@ type plan struct {
 var current = sync.OnceValue(read)
 
 func read() *plan {
-	p := &plan{twin: os.Getenv(TwinEnv)}
+	p := &plan{twins: strings.Split(os.Getenv(TwinEnv), ",")}
 	var n int
 	p.step, n = pair(os.Getenv(AtEnv))
 	p.left.Store(int64(n))
@@ -81,14 +86,19 @@ func Start() { current() }
 func Hit(step string) {
 	p := current()
 	if step == p.step && p.left.Add(-1) == 0 {
-		Note("kill " + step)
-		_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
-		select {}
+		Die(step)
 	}
 	if armed := p.armed.Load(); armed != nil && *armed == step && p.armed.CompareAndSwap(armed, nil) {
 		Note("stop " + step)
 		_ = syscall.Kill(os.Getpid(), syscall.SIGSTOP)
 	}
+}
+
+// Die ends the process at a step.
+func Die(step string) {
+	Note("kill " + step)
+	_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
+	select {}
 }
 
 // Abort reports whether what is being done at a step should be undone.
@@ -102,7 +112,7 @@ func Abort(step string) bool {
 }
 
 // Twin reports whether a planted bug is switched on.
-func Twin(name string) bool { return current().twin == name }
+func Twin(name string) bool { return slices.Contains(current().twins, name) }
 
 // Choose returns one of two values: the planted bug's if that is switched on.
 func Choose[T any](twin string, sound, planted T) T {
@@ -110,6 +120,26 @@ func Choose[T any](twin string, sound, planted T) T {
 		return planted
 	}
 	return sound
+}
+
+// Suffix is a planted bug's: something that another process does not have.
+func Suffix(twin string) string {
+	if !Twin(twin) {
+		return ""
+	}
+	return "-" + strconv.Itoa(os.Getpid())
+}
+
+// Protocol returns what makes a member share partitions in another way than it ships: by range, where a
+// rebalance takes everything from everybody, or as the broker decides (KIP-848).
+func Protocol() []kgo.Opt {
+	switch os.Getenv(ProtocolEnv) {
+	case "range":
+		return []kgo.Opt{kgo.Balancers(kgo.RangeBalancer())}
+	case "kip-848":
+		return []kgo.Opt{kgo.ServerSideBalancer()}
+	}
+	return nil
 }
 
 // SetGeneration keeps the group's generation for the planted bug that takes it for a fence.

@@ -14,7 +14,6 @@ import (
 	"os"
 	"strconv"
 	"sync/atomic"
-	"syscall"
 	"time"
 
 	"github.com/omninode-ai/omninode/e2e/faults/failpoint"
@@ -24,8 +23,11 @@ import (
 	"github.com/omninode-ai/omninode/onex/event"
 )
 
-// Env holds a Role as JSON.
-const Env = "FAULTS_ROLE"
+// Env holds a Role as JSON, ProcessEnv the number of the process, which its answers carry.
+const (
+	Env        = "FAULTS_ROLE"
+	ProcessEnv = "FAULTS_PROCESS"
+)
 
 // Role describes a node: it answers each input with one event of its own, "out".
 type Role struct {
@@ -36,6 +38,9 @@ type Role struct {
 	Sink    string // effect: posts each input there before it answers
 	DieAt   int64  // effect: the process ends itself after so many side effects; 0: never
 	TakesMs int    // how long a handler takes
+	Worker  string // orchestrator: the effect that does the steps of its workflow
+	WaitMs  int    // orchestrator: how long it waits for the answer that may never come
+	Steps   bool   // effect: does the steps of an orchestrator
 }
 
 // Out is the topic of what a node answers.
@@ -58,6 +63,11 @@ type Number struct {
 	// Of a reducer's answers.
 	Count int    `json:"count,omitempty"`
 	Hash  string `json:"hash,omitempty"`
+	By    string `json:"by,omitempty"`   // process
+	From  int64  `json:"from,omitempty"` // nanoseconds since 1970, of the handler's begin
+	To    int64  `json:"to,omitempty"`   // and end
+
+	Plan string `json:"plan,omitempty"` // of a workflow: how it ends
 }
 
 // Validate implements onex.Payload.
@@ -119,6 +129,12 @@ func FromEnv() (onex.Node, error) {
 
 // Node builds the node.
 func (r Role) Node() onex.Node {
+	switch {
+	case r.Kind == onex.Orchestrator:
+		return r.flow()
+	case r.Steps:
+		return r.worker()
+	}
 	out := Out(r.Name)
 	n := onex.Node{
 		Name: r.Name, Version: "1.0.0", Kind: r.Kind,
@@ -150,6 +166,7 @@ func (r Role) Node() onex.Node {
 func (r Role) handler(out event.Topic) engine.Handler {
 	if r.Kind == onex.Reducer {
 		return onex.Reduce(Decode, DecodeState, func(_ context.Context, in onex.Input[Number], s State, o *onex.Emissions) (State, error) {
+			begun := time.Now()
 			if err := r.refuse(in); err != nil {
 				return nil, err
 			}
@@ -160,6 +177,7 @@ func (r Role) handler(out event.Topic) engine.Handler {
 			s[name] = s[name].Next(in.Data.N, in.Event.ID)
 			answer := in.Data.answer()
 			answer.Count, answer.Hash = s[name].Count, s[name].Hash
+			answer.By, answer.From, answer.To = os.Getenv(ProcessEnv), begun.UnixNano(), time.Now().UnixNano()
 			o.Add(out.Class, out.Ref, in.Event.PartitionKey, answer)
 			return s, nil
 		})
@@ -170,13 +188,11 @@ func (r Role) handler(out event.Topic) engine.Handler {
 			return err
 		}
 		if r.Sink != "" {
-			if err := r.post(ctx, in); err != nil {
+			if err := r.post(ctx, in.IdempotencyKey, in.Event.PartitionKey+"/"+strconv.Itoa(in.Data.N)); err != nil {
 				return err
 			}
 			if effects.Add(1) == r.DieAt {
-				failpoint.Note("kill effect")
-				_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
-				select {}
+				failpoint.Die("effect")
 			}
 		}
 		o.Add(out.Class, out.Ref, in.Event.PartitionKey, in.Data.answer())
@@ -200,13 +216,12 @@ func (r Role) refuse(in onex.Input[Number]) error {
 }
 
 // post is the side effect.
-func (r Role) post(ctx context.Context, in onex.Input[Number]) error {
-	body := in.Event.PartitionKey + "/" + strconv.Itoa(in.Data.N)
+func (r Role) post(ctx context.Context, key, body string) error {
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, r.Sink, bytes.NewBufferString(body))
 	if err != nil {
 		return err
 	}
-	req.Header.Set("Idempotency-Key", in.IdempotencyKey)
+	req.Header.Set("Idempotency-Key", key)
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
 		return err

@@ -1,0 +1,175 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/omninode-ai/omninode/e2e/faults/roles"
+)
+
+// workflowStorm is R31: instances of a workflow on several processes, one of which is killed every
+// moment until all have ended.
+func workflowStorm(ctx context.Context, h *harness) (string, error) {
+	b, err := h.bus()
+	if err != nil {
+		return "", err
+	}
+	defer b.close()
+	f, err := b.newFlows(ctx, pick(h, 5*time.Second, time.Minute))
+	if err != nil {
+		return "", err
+	}
+	defer f.close()
+	w := &flowStorm{flows: f}
+	if err := w.begin(ctx); err != nil {
+		return "", err
+	}
+	begun := time.Now()
+	if err := w.rage(ctx); err != nil {
+		return "", err
+	}
+	if err := w.settle(ctx); err != nil {
+		return "", err
+	}
+	drained := f.await(ctx, pick(h, time.Minute, 10*time.Minute))
+	took := time.Since(begun)
+	if drained != nil && !isViolation(drained) {
+		return "", drained
+	}
+	h.endProcesses()
+	late, resent, err := f.check(ctx)
+	if err == nil {
+		err = drained
+	}
+	if err != nil {
+		return "", err
+	}
+	effects, calls := f.sink.count()
+	if w.met == 0 || w.struck[f.flow.Name] == 0 || w.deaths == 0 || calls == effects {
+		return "", fmt.Errorf("%d kills met a working process (%v), %d were between an effect and its commit, %d calls repeated: nothing is proved",
+			w.met, w.struck, w.deaths, calls-effects)
+	}
+	return fmt.Sprintf("%d instances of 7 steps, %d of them failed and were undone, on %d processes; %d kills, %d of them of a working process (%v), and %d between an effect and its commit: "+
+		"0 lost, 0 doubled, 0 stuck, each step done under one idempotency key; %d calls repeated under the same key, %d resends recognised, "+
+		"%d answers too late; all ended after %s", f.started, w.failing(), len(w.procs), w.kills, w.met, w.struck, w.deaths, calls-effects, resent,
+		late, took.Round(100*time.Millisecond)), nil
+}
+
+// flowStorm kills the processes of an orchestrator and of the effect behind it.
+type flowStorm struct {
+	*flows
+
+	procs      []*proc
+	kills, met int
+	struck     map[string]int // by node
+	deaths     int            // between an effect and its commit
+	calm       bool           // nobody ends itself any more
+}
+
+func (w *flowStorm) begin(ctx context.Context) error {
+	w.struck = map[string]int{}
+	for i, r := range []roles.Role{w.flow, w.flow, w.flow, w.worker, w.worker} {
+		if r.Steps {
+			r.DieAt = w.dieAt()
+		}
+		p, err := w.h.launch(ctx, spec{role: r, instance: fmt.Sprintf("p%d", i), patched: true})
+		if err != nil {
+			return err
+		}
+		w.procs = append(w.procs, p)
+	}
+	for _, p := range w.procs {
+		if err := p.awaitReady(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// rage starts the instances slice by slice and kills a process after each, until all are under way;
+// then it goes on killing while a part of them is left.
+func (w *flowStorm) rage(ctx context.Context) error {
+	total, most := pick(w.h, 500, 10_000), pick(w.h, 12, 120)
+	slices := pick(w.h, 5, 50)
+	for i := 0; i < most; i++ {
+		if w.started < total {
+			if err := w.start(ctx, total/slices); err != nil {
+				return err
+			}
+		}
+		if err := sleep(ctx, 500*time.Millisecond+time.Duration(w.h.random.IntN(500))*time.Millisecond); err != nil {
+			return err
+		}
+		if ended, _, err := w.over(ctx); err != nil || ended == total {
+			return err
+		}
+		if err := w.strike(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// dieAt is how many effects a worker does until it ends itself before it commits the last; 0: never.
+func (w *flowStorm) dieAt() int64 {
+	if w.calm || w.deaths >= pick(w.h, 4, 40) {
+		return 0
+	}
+	return 30 + w.h.random.Int64N(100)
+}
+
+// strike kills a process that chance chose, if none has ended itself, and starts it again.
+func (w *flowStorm) strike(ctx context.Context) error {
+	chosen := w.h.random.IntN(len(w.procs))
+	for i, p := range w.procs {
+		if p.ended() {
+			w.deaths++
+			return w.revive(ctx, i)
+		}
+	}
+	if w.procs[chosen].ready(ctx) == nil {
+		w.met++
+		w.struck[w.procs[chosen].spec.role.Name]++
+	}
+	w.kills++
+	return w.revive(ctx, chosen)
+}
+
+// revive starts the next life of a process.
+func (w *flowStorm) revive(ctx context.Context, i int) (err error) {
+	p := w.procs[i]
+	if err := p.broken(); err != nil {
+		return err
+	}
+	p.kill()
+	if p.spec.role.Steps {
+		p.spec.role.DieAt = w.dieAt()
+	}
+	w.procs[i], err = w.h.launch(ctx, p.spec)
+	return err
+}
+
+// settle revives who ended itself until every instance has ended.
+func (w *flowStorm) settle(ctx context.Context) error {
+	w.calm = true
+	for i, p := range w.procs {
+		if !p.ended() && !p.spec.role.Steps {
+			continue
+		}
+		if err := w.revive(ctx, i); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// failing is how many instances are planned to fail.
+func (w *flowStorm) failing() (n int) {
+	for _, plan := range w.plans {
+		if plan != "" {
+			n++
+		}
+	}
+	return n
+}
