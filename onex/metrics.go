@@ -2,6 +2,7 @@ package onex
 
 import (
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -29,10 +30,39 @@ type metrics struct {
 	pauses, transactions, gone    *prometheus.CounterVec
 	seconds                       *prometheus.HistogramVec
 	rows                          []string // of docs/metrics.md
+
+	mu     sync.RWMutex
+	inputs map[nodeInput]inputSeries // those that every record touches
+}
+
+type nodeInput struct {
+	node  string
+	input event.Ref
+}
+
+type inputSeries struct {
+	seconds   prometheus.Observer
+	processed prometheus.Counter
+}
+
+// of returns the series of an input.
+func (m *metrics) of(node string, input event.Ref) inputSeries {
+	at := nodeInput{node, input}
+	m.mu.RLock()
+	s, ok := m.inputs[at]
+	m.mu.RUnlock()
+	if ok {
+		return s
+	}
+	s = inputSeries{m.seconds.WithLabelValues(node, input.String()), m.processed.WithLabelValues(node, input.String())}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.inputs[at] = s
+	return s
 }
 
 func newMetrics() *metrics {
-	m := &metrics{registry: prometheus.NewRegistry()}
+	m := &metrics{registry: prometheus.NewRegistry(), inputs: map[nodeInput]inputSeries{}}
 	counter := func(name, help string, labels ...string) *prometheus.CounterVec {
 		c := prometheus.NewCounterVec(prometheus.CounterOpts{Name: "onex_" + name, Help: help}, append([]string{"node"}, labels...))
 		m.registry.MustRegister(c)
@@ -95,7 +125,7 @@ var _ delivery.Observer = observer{}
 
 // Called implements delivery.Observer.
 func (o observer) Called(input event.Ref, took time.Duration, err error) {
-	o.seconds.WithLabelValues(o.node, input.String()).Observe(took.Seconds())
+	o.of(o.node, input).seconds.Observe(took.Seconds())
 	if err != nil {
 		o.failed.WithLabelValues(o.node, input.String()).Inc()
 	}
@@ -103,10 +133,13 @@ func (o observer) Called(input event.Ref, took time.Duration, err error) {
 
 // Settled implements delivery.Observer.
 func (o observer) Settled(c engine.Commit) {
+	if c.Result == engine.Handled {
+		o.of(o.node, c.Item.Input.Type).processed.Inc()
+		return
+	}
 	input := c.Item.Input.Type.String()
 	switch c.Result {
 	case engine.Handled:
-		o.processed.WithLabelValues(o.node, input).Inc()
 	case engine.Duplicate:
 		o.duplicates.WithLabelValues(o.node, input).Inc()
 	case engine.DeadLettered:

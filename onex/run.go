@@ -102,6 +102,7 @@ func (p *process) run(ctx context.Context, nodes []Node) error {
 	defer stop()
 	work, finish := p.drainable(ctx)
 	defer finish()
+	defer p.paceCollector(work)()
 	stopHTTP, err := p.serve(ctx)
 	if err != nil {
 		return err

@@ -285,8 +285,8 @@ func (p *Processor) call(ctx context.Context, it engine.Item, c engine.Call) (ou
 	if timeout <= 0 {
 		timeout = defaultTimeout
 	}
-	ctx, cancel := context.WithTimeout(ctx, timeout)
-	defer cancel()
+	bounded := withTimeout(ctx, timeout)
+	defer bounded.end()
 	start := p.Now()
 	defer func() {
 		if r := recover(); r != nil {
@@ -296,7 +296,7 @@ func (p *Processor) call(ctx context.Context, it engine.Item, c engine.Call) (ou
 		}
 		p.Observer.Called(it.Input.Type, p.Now().Sub(start), out.Err)
 	}()
-	return handler(ctx, c)
+	return handler(bounded, c)
 }
 
 // commit writes all of some commits together. If the store does not say whether it did, it is asked

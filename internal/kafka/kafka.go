@@ -87,12 +87,36 @@ func (c *Client) reach(err error) error {
 	return fmt.Errorf("reach kafka at %s: %w", strings.Join(c.cfg.Brokers, ","), err)
 }
 
-func outgoing(r engine.Outgoing) *kgo.Record {
-	headers := make([]kgo.RecordHeader, 0, len(r.Headers))
-	for _, h := range r.Headers {
-		headers = append(headers, kgo.RecordHeader{Key: h.Key, Value: h.Value})
+func outgoing(r engine.Outgoing) *kgo.Record { return new(packer).pack(r) }
+
+// packer makes what the client sends. Records that follow one another share allocations; the zero value
+// makes them one by one.
+type packer struct {
+	more    int                // how many records are still to come
+	headers []kgo.RecordHeader // unused
+	records []kgo.Record       // unused
+}
+
+const packed = 64 // records of one allocation at most
+
+func (p *packer) pack(r engine.Outgoing) *kgo.Record {
+	n, room := len(r.Headers), min(max(p.more, 1), packed)
+	p.more--
+	if len(p.headers) < n {
+		p.headers = make([]kgo.RecordHeader, room*n)
 	}
-	return &kgo.Record{Topic: r.Topic, Key: []byte(r.Key), Headers: headers, Value: r.Value}
+	headers := p.headers[:n:n]
+	p.headers = p.headers[n:]
+	for i, h := range r.Headers {
+		headers[i] = kgo.RecordHeader{Key: h.Key, Value: h.Value}
+	}
+	if len(p.records) == 0 {
+		p.records = make([]kgo.Record, room)
+	}
+	record := &p.records[0]
+	p.records = p.records[1:]
+	*record = kgo.Record{Topic: r.Topic, Key: []byte(r.Key), Headers: headers, Value: r.Value}
+	return record
 }
 
 // logger gives the client's warnings and errors to slog.

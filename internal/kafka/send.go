@@ -79,8 +79,9 @@ func send(ctx context.Context, cl *kgo.Client, records []engine.Outgoing, flush 
 	errs := make([]error, len(records))
 	var sent sync.WaitGroup
 	sent.Add(len(records))
+	packer := packer{more: len(records)}
 	for i, r := range records {
-		cl.Produce(ctx, outgoing(r), func(_ *kgo.Record, err error) {
+		cl.Produce(ctx, packer.pack(r), func(_ *kgo.Record, err error) {
 			errs[i] = err
 			sent.Done()
 		})

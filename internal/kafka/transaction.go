@@ -44,8 +44,9 @@ func (tx *transaction) fill(ctx, work context.Context, fetches kgo.Fetches) erro
 			return err
 		}
 		tx.done = append(tx.done, done)
+		packer := packer{more: len(out)} // for the most part each causes one
 		for i, records := range out {
-			if err := tx.produce(work, placeOf(inputs[i].Record), records); err != nil {
+			if err := tx.produce(work, placeOf(inputs[i].Record), records, &packer); err != nil {
 				return err
 			}
 		}
@@ -84,7 +85,7 @@ func (tx *transaction) take(fetches kgo.Fetches) []engine.PureInput {
 
 // produce sends what an input caused. If it was refused before in company, it is sent alone now, to
 // know whose fault that was.
-func (tx *transaction) produce(work context.Context, input place, out []engine.Outgoing) error {
+func (tx *transaction) produce(work context.Context, input place, out []engine.Outgoing, packer *packer) error {
 	if len(out) == 0 {
 		return nil
 	}
@@ -101,7 +102,7 @@ func (tx *transaction) produce(work context.Context, input place, out []engine.O
 	}
 	for _, r := range out {
 		tx.bytes += len(r.Value)
-		tx.session.Produce(work, outgoing(r), promise)
+		tx.session.Produce(work, packer.pack(r), promise)
 	}
 	if alone {
 		return tx.session.Client().Flush(work)

@@ -9,6 +9,7 @@
 package event
 
 import (
+	"crypto/sha1" //nolint:gosec // of UUIDv5
 	"fmt"
 	"strconv"
 	"time"
@@ -46,7 +47,10 @@ type Envelope struct {
 func Source(node string) string { return "onex://" + node }
 
 // DataSchema returns the CloudEvents dataschema attribute of a message type.
-func DataSchema(r Ref) string { return "onex://schemas/" + r.String() }
+func DataSchema(r Ref) string {
+	var buf [160]byte
+	return string(r.appendTo(append(buf[:0], "onex://schemas/"...)))
+}
 
 // NewRoot returns an envelope that nothing caused: its id is random and is its own correlation and
 // causation id.
@@ -76,12 +80,16 @@ func (e Envelope) Effect(node string, t Ref, ordinal int, key string, data []byt
 // the type and its ordinal among what was emitted for that cause. The same inputs give the same id
 // on every machine, which is how consumers recognise a resend.
 func DeriveID(cause, node string, t Ref, ordinal int) string {
-	var buf [256]byte
-	name := append(append(buf[:0], cause...), '\n')
+	var buf [320]byte
+	space := namespace()
+	name := append(append(append(buf[:0], space[:]...), cause...), '\n')
 	name = append(append(name, node...), '\n')
 	name = append(t.appendTo(name), '\n')
 	name = strconv.AppendInt(name, int64(ordinal), 10)
-	return uuid.NewSHA1(namespace(), name).String()
+	sum := sha1.Sum(name) //nolint:gosec // UUIDv5 demands it
+	id := uuid.UUID(sum[:16])
+	id[6], id[8] = id[6]&0x0f|5<<4, id[8]&0x3f|0x80
+	return id.String()
 }
 
 // namespace returns the UUIDv5 of "events.omninode.ai" in the namespace of DNS names.

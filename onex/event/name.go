@@ -148,7 +148,7 @@ func (t Topic) String() string {
 	if t.Class == Replay {
 		return replayPrefix + t.Ref.Node
 	}
-	return fmt.Sprintf("onex.%s.%s.%s.v%d", t.Class, t.Ref.Node, t.Ref.Name, t.Ref.Version)
+	return "onex." + string(t.Class) + "." + t.Ref.Node + "." + t.Ref.Name + ".v" + strconv.Itoa(t.Ref.Version)
 }
 
 // ParseTopic parses the name of a topic and refuses every other shape.

@@ -32,12 +32,9 @@ func (e *Error) Error() string {
 // Decode reads one JSON value with read and validates it. Generated decoders are calls of it.
 func Decode[T interface{ Validate() error }](data []byte, read func(*Reader) T) (T, error) {
 	var zero T
-	r, err := NewReader(data)
-	if err != nil {
-		return zero, err
-	}
-	v := read(r)
-	if err := r.Err(); err != nil {
+	r := Reader{data: data}
+	v := read(&r)
+	if err := r.end(); err != nil {
 		return zero, err
 	}
 	if err := v.Validate(); err != nil {

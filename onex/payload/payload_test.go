@@ -111,6 +111,18 @@ func TestDecodeRefuses(t *testing.T) {
 		{"nothing", ``, "payload is not JSON"},
 		{"half", `{"id":`, "payload is not JSON"},
 		{"two values", `{} {}`, "payload is not JSON"},
+		{"half behind a mismatch", `{"id":5,"items":[`, "payload is not JSON"},
+		{"half behind what is read", with(`[{"count":1}]`) + `}`, "payload is not JSON"},
+		{"comma at the end", with(`[{"count":1},]`), "payload is not JSON"},
+		{"comma before the bracket", `{"id":"a","items":[{"count":1}],"total":1,}`, "payload is not JSON"},
+		{"no colon", `{"id" "a"}`, "payload is not JSON"},
+		{"no comma", `{"id":"a" "total":1}`, "payload is not JSON"},
+		{"no value", `{"id":}`, "payload is not JSON"},
+		{"numeral with a zero in front", `{"id":"a","items":[{"count":01}],"total":1}`, "payload is not JSON"},
+		{"control character", "{\"id\":\"a\nb\",\"items\":[{\"count\":1}],\"total\":1}", "payload is not JSON"},
+		{"escape that is none", `{"id":"\x","items":[{"count":1}],"total":1}`, "payload is not JSON"},
+		{"literal that is none", `{"id":"a","items":[{"count":1,"gift":tru}],"total":1}`, "payload is not JSON"},
+		{"nested too deep", with(strings.Repeat("[", 10_000) + strings.Repeat("]", 10_000)), "payload is not JSON"},
 		{"null", `null`, "payload is not an object"},
 		{"list", `[]`, "payload is not an object"},
 		{"missing", `{"items":[{"count":1}],"total":1}`, "id is required"},
@@ -223,6 +235,9 @@ func FuzzDecode(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		got, err := decodeBasket(data)
+		if broken := err != nil && err.Error() == "payload is not JSON"; broken == json.Valid(data) {
+			t.Fatalf("error is %v, but encoding/json says valid: %t", err, !broken)
+		}
 		if err != nil {
 			return
 		}

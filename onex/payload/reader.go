@@ -1,8 +1,10 @@
 package payload
 
 import (
+	"bytes"
 	"encoding/json"
 	"math"
+	"slices"
 	"strconv"
 	"unicode/utf8"
 )
@@ -11,16 +13,11 @@ import (
 // first mismatch is kept and everything after it reads as zero, so that callers check Err once, at
 // the end. A Reader is for one goroutine.
 type Reader struct {
-	data []byte // syntactically valid JSON
-	pos  int
-	path []step
-	err  error
-}
-
-// step is one part of the path to the value at hand.
-type step struct {
-	name  string // "": an item of a list
-	index int
+	data  []byte
+	pos   int
+	depth int      // of brackets around the value at hand
+	names []string // of fields that are not required, so that each is made once
+	err   *Error   // its path grows on the way out
 }
 
 // NewReader returns a Reader of data, which must be exactly one JSON value.
@@ -32,7 +29,24 @@ func NewReader(data []byte) (*Reader, error) {
 }
 
 // Err returns the first mismatch, or nil.
-func (r *Reader) Err() error { return r.err }
+func (r *Reader) Err() error {
+	if r.err == nil {
+		return nil
+	}
+	return r.err
+}
+
+// end returns what is wrong with the document as a whole. What was read to its end without a mismatch
+// is JSON; elsewhere that is judged first.
+func (r *Reader) end() error {
+	if r.err == nil && r.pos > 0 && space(r.data, r.pos) == len(r.data) {
+		return nil
+	}
+	if !Valid(r.data) {
+		return violation("is not JSON")
+	}
+	return r.Err()
+}
 
 // Object reads an object: field is called for every field that is not null, with the Reader at its
 // value; what field does not read is skipped. A required field that is absent or null is a
@@ -40,34 +54,36 @@ func (r *Reader) Err() error { return r.err }
 func (r *Reader) Object(required []string, field func(name string)) {
 	var buf [32]bool
 	seen := append(buf[:0], make([]bool, len(required))...)
-	r.each('{', '}', "an object", func(int) {
-		name := r.name()
+	next := 0 // the required field that comes now if they come in order
+	for more := r.open('{', "an object"); more; more = r.another('}') {
+		name, i := r.name(required, next)
 		if r.peek() == 'n' {
 			r.skip()
-			return
+			continue
 		}
-		for i := range required {
-			seen[i] = seen[i] || required[i] == name
+		if i >= 0 {
+			seen[i], next = true, i+1
 		}
 		start := r.pos
-		r.within(step{name: name}, func() { field(name) })
-		if r.pos == start {
+		if field(name); r.pos == start {
 			r.skip()
 		}
-	})
-	for i, ok := range seen {
-		if !ok && r.err == nil {
-			r.within(step{name: required[i]}, func() { r.fail("is required") })
-		}
+		r.under(name)
+	}
+	if i := slices.Index(seen, false); i >= 0 && r.err == nil {
+		r.err = &Error{Path: required[i], Message: "is required"}
 	}
 }
 
 // List reads an array; read reads one item. It never returns nil, except after a mismatch.
 func List[T any](r *Reader, read func(*Reader) T) []T {
 	list := []T{}
-	r.each('[', ']', "an array", func(i int) {
-		r.within(step{index: i}, func() { list = append(list, read(r)) })
-	})
+	for more := r.open('[', "an array"); more; more = r.another(']') {
+		list = append(list, read(r))
+		if r.err != nil {
+			r.under("[" + strconv.Itoa(len(list)-1) + "]")
+		}
+	}
 	if r.err != nil {
 		return nil
 	}
@@ -126,39 +142,84 @@ func (r *Reader) Bool() bool {
 	return c == 't'
 }
 
-// each calls item for every element between two brackets, with the Reader before it.
-func (r *Reader) each(open, end byte, what string, item func(i int)) {
-	if r.peek() != open {
+// open moves into what begins with a bracket and reports whether it has an element.
+func (r *Reader) open(bracket byte, what string) bool {
+	if r.peek() != bracket {
 		r.mismatch(what)
-		return
+		return false
+	}
+	if r.depth++; r.depth > maxDepth {
+		r.malformed()
+		return false
 	}
 	r.pos++
-	for i := 0; r.peek() != end; i++ {
-		item(i)
-		if r.err != nil {
-			return
-		}
-		if r.peek() == ',' {
-			r.pos++
-		}
+	return r.peek() != bracket+closing || r.leave()
+}
+
+// closing is what a bracket's counterpart comes after it in ASCII.
+const closing = '}' - '{'
+
+// leave moves behind the bracket at hand; there is no other element.
+func (r *Reader) leave() bool {
+	r.pos++
+	r.depth--
+	return false
+}
+
+// another moves to the next element and reports whether there is one.
+func (r *Reader) another(end byte) bool {
+	switch c := r.peek(); {
+	case c == end && r.err == nil:
+		return r.leave()
+	case c == ',':
+		r.pos++
+		return true
+	}
+	r.malformed()
+	return false
+}
+
+// name reads the name of a field and the colon, and says which of some names it is, or -1; it is
+// probably the one at next.
+func (r *Reader) name(known []string, next int) (name string, i int) {
+	if r.peek() != '"' {
+		r.malformed()
+		return "", -1
+	}
+	name, i = r.known(known, next)
+	if r.peek() != ':' {
+		r.malformed()
+		return "", -1
 	}
 	r.pos++
+	return name, i
 }
 
-// within calls f with s added to the path.
-func (r *Reader) within(s step, f func()) {
-	r.path = append(r.path, s)
-	f()
-	r.path = r.path[:len(r.path)-1]
-}
+// maxNames bounds how many names of fields a Reader remembers.
+const maxNames = 32
 
-// name reads the name of a field and the colon.
-func (r *Reader) name() string {
-	r.peek()
-	name := r.text()
-	r.peek()
-	r.pos++
-	return name
+// known reads a name; i is its place among names, or -1. A name that was there before is not made again.
+func (r *Reader) known(names []string, next int) (name string, i int) {
+	span, plain := r.quoted()
+	if !plain {
+		name = r.unquote(span)
+		return name, slices.Index(names, name)
+	}
+	if next < len(names) && names[next] == string(span) {
+		return names[next], next
+	}
+	same := func(n string) bool { return n == string(span) }
+	if i := slices.IndexFunc(names, same); i >= 0 {
+		return names[i], i
+	}
+	if i := slices.IndexFunc(r.names, same); i >= 0 {
+		return r.names[i], -1
+	}
+	name = string(span)
+	if len(r.names) < maxNames {
+		r.names = append(r.names, name)
+	}
+	return name, -1
 }
 
 // peek skips white space and returns the byte at hand; 0 after a mismatch or at the end.
@@ -183,99 +244,75 @@ func (r *Reader) number(what string) []byte {
 		return nil
 	}
 	start := r.pos
-	r.scalar()
+	r.skip()
 	return r.data[start:r.pos]
 }
 
-// text reads the string at hand. Only a string with escapes or invalid UTF-8 is left to
-// encoding/json.
+// text reads the string at hand.
 func (r *Reader) text() string {
-	start := r.pos
-	escaped := r.quoted()
-	span := r.data[start:r.pos]
-	if inner := span[1 : len(span)-1]; !escaped && utf8.Valid(inner) {
-		return string(inner)
+	span, plain := r.quoted()
+	if plain {
+		return string(span)
+	}
+	return r.unquote(span)
+}
+
+// quoted moves behind the string at hand and returns what is between the quotation marks; plain says
+// that it is ASCII without escapes.
+func (r *Reader) quoted() (span []byte, plain bool) {
+	end, plain := quotation(r.data, r.pos)
+	if end < 0 {
+		r.malformed()
+		return nil, true
+	}
+	span = r.data[r.pos+1 : end-1]
+	r.pos = end
+	return span, plain
+}
+
+// unquote returns the text of a string. Only one with escapes or invalid UTF-8 is left to encoding/json.
+func (r *Reader) unquote(span []byte) string {
+	if !bytes.ContainsRune(span, '\\') && utf8.Valid(span) {
+		return string(span)
 	}
 	var s string
-	if err := json.Unmarshal(span, &s); err != nil {
+	if err := json.Unmarshal(slices.Concat([]byte{'"'}, span, []byte{'"'}), &s); err != nil {
 		r.fail("is not a string")
 	}
 	return s
 }
 
-// quoted moves behind the string at hand and reports whether it has escapes.
-func (r *Reader) quoted() (escaped bool) {
-	for r.pos++; r.data[r.pos] != '"'; r.pos++ {
-		if r.data[r.pos] == '\\' {
-			escaped = true
-			r.pos++
-		}
-	}
-	r.pos++
-	return escaped
-}
-
-// scalar moves behind the number or literal at hand.
-func (r *Reader) scalar() {
-	for ; r.pos < len(r.data); r.pos++ {
-		switch r.data[r.pos] {
-		case ',', ']', '}', ' ', '\t', '\n', '\r':
-			return
-		}
-	}
-}
-
 // skip moves behind the value at hand, whatever it is.
 func (r *Reader) skip() {
-	switch r.peek() {
-	case '{', '[':
-		r.skipNested()
-	case '"':
-		r.quoted()
-	default:
-		r.scalar()
+	r.peek()
+	if r.err != nil {
+		return
 	}
-}
-
-func (r *Reader) skipNested() {
-	for depth := 0; r.pos < len(r.data); {
-		switch r.data[r.pos] {
-		case '"':
-			r.quoted()
-			continue
-		case '{', '[':
-			depth++
-		case '}', ']':
-			depth--
-		}
-		r.pos++
-		if depth == 0 {
-			return
-		}
+	if end := value(r.data, r.pos, r.depth+1); end >= 0 {
+		r.pos = end
+	} else {
+		r.malformed()
 	}
 }
 
 func (r *Reader) mismatch(want string) { r.fail("is not " + want) }
 
+// malformed is a mismatch of the document itself, which end tells of.
+func (r *Reader) malformed() { r.fail("is not JSON") }
+
 func (r *Reader) fail(message string) {
 	if r.err == nil {
-		r.err = &Error{Path: r.place(), Message: message}
+		r.err = &Error{Message: message}
 	}
 }
 
-func (r *Reader) place() string {
-	var b []byte
-	for _, s := range r.path {
-		switch {
-		case s.name == "":
-			b = append(b, '[')
-			b = strconv.AppendInt(b, int64(s.index), 10)
-			b = append(b, ']')
-			continue
-		case len(b) > 0:
-			b = append(b, '.')
-		}
-		b = append(b, s.name...)
+// under puts a part of the path in front of that of a mismatch.
+func (r *Reader) under(part string) {
+	switch {
+	case r.err == nil:
+	case r.err.Path == "" || r.err.Path[0] == '[':
+		r.err.Path = part + r.err.Path
+	default:
+		r.err.Path = part + "." + r.err.Path
 	}
-	return string(b)
 }

@@ -1,5 +1,11 @@
 package payload
 
+import (
+	"encoding/binary"
+	"math/bits"
+	"unicode/utf8"
+)
+
 // maxDepth is how deep values may be nested, as for encoding/json.
 const maxDepth = 10_000
 
@@ -34,7 +40,8 @@ func value(data []byte, i, depth int) int {
 	case '[':
 		return members(data, i, depth, ']', value)
 	case '"':
-		return quotation(data, i)
+		end, _ := quotation(data, i)
+		return end
 	case 't':
 		return literal(data, i, "true")
 	case 'f':
@@ -76,7 +83,7 @@ func member(data []byte, i, depth int) int {
 	if i >= len(data) || data[i] != '"' {
 		return -1
 	}
-	if i = quotation(data, i); i < 0 {
+	if i, _ = quotation(data, i); i < 0 {
 		return -1
 	}
 	if i = space(data, i); i >= len(data) || data[i] != ':' {
@@ -85,20 +92,51 @@ func member(data []byte, i, depth int) int {
 	return value(data, space(data, i+1), depth)
 }
 
-func quotation(data []byte, i int) int {
+// quotation also says whether the string is plain: ASCII without escapes.
+func quotation(data []byte, i int) (end int, plain bool) {
+	plain = true
 	for i++; i < len(data); i++ {
+		if i, plain = run(data, i, plain); i == len(data) {
+			break
+		}
 		switch c := data[i]; {
 		case c == '"':
-			return i + 1
+			return i + 1, plain
 		case c == '\\':
+			plain = false
 			if i = escape(data, i); i < 0 {
-				return -1
+				return -1, false
 			}
 		case c < ' ':
-			return -1
+			return -1, false
+		case c >= utf8.RuneSelf:
+			plain = false
 		}
 	}
-	return -1
+	return -1, false
+}
+
+// Each byte of a word, to look at eight bytes at once.
+const (
+	ones  = 0x0101010101010101
+	highs = 0x80 * ones
+)
+
+// run passes over bytes that mean nothing in a string, eight at a time, and stops at or before the first
+// that does. plain stays if all of them are ASCII.
+func run(data []byte, i int, plain bool) (int, bool) {
+	for ; i+8 <= len(data); i += 8 {
+		w := binary.LittleEndian.Uint64(data[i:])
+		quote, slash := w^('"'*ones), w^('\\'*ones)
+		// The lowest bit that is set tells of the first byte which is a control, '"' or '\\'.
+		stop := ((w-' '*ones)&^w | (quote-ones)&^quote | (slash-ones)&^slash) & highs
+		if stop != 0 {
+			at := bits.TrailingZeros64(stop) &^ 7 // in bits
+			return i + at/8, plain && w&(1<<at-1)&highs == 0
+		}
+		plain = plain && w&highs == 0
+	}
+	return i, plain
 }
 
 // escape returns the place of the last byte of an escape.
