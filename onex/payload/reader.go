@@ -15,9 +15,10 @@ import (
 type Reader struct {
 	data  []byte
 	pos   int
-	depth int      // of brackets around the value at hand
-	names []string // of fields that are not required, so that each is made once
-	err   *Error   // its path grows on the way out
+	depth int        // of brackets around the value at hand
+	names [16]string // of fields that are not required, so that each is made once
+	named int
+	err   *Error // its path grows on the way out
 }
 
 // NewReader returns a Reader of data, which must be exactly one JSON value.
@@ -75,10 +76,15 @@ func (r *Reader) Object(required []string, field func(name string)) {
 	}
 }
 
+const fewItems = 4 // that a list has room for from its first on
+
 // List reads an array; read reads one item. It never returns nil, except after a mismatch.
 func List[T any](r *Reader, read func(*Reader) T) []T {
 	list := []T{}
 	for more := r.open('[', "an array"); more; more = r.another(']') {
+		if len(list) == 0 {
+			list = make([]T, 0, fewItems)
+		}
 		list = append(list, read(r))
 		if r.err != nil {
 			r.under("[" + strconv.Itoa(len(list)-1) + "]")
@@ -195,9 +201,6 @@ func (r *Reader) name(known []string, next int) (name string, i int) {
 	return name, i
 }
 
-// maxNames bounds how many names of fields a Reader remembers.
-const maxNames = 32
-
 // known reads a name; i is its place among names, or -1. A name that was there before is not made again.
 func (r *Reader) known(names []string, next int) (name string, i int) {
 	span, plain := r.quoted()
@@ -212,12 +215,13 @@ func (r *Reader) known(names []string, next int) (name string, i int) {
 	if i := slices.IndexFunc(names, same); i >= 0 {
 		return names[i], i
 	}
-	if i := slices.IndexFunc(r.names, same); i >= 0 {
+	if i := slices.IndexFunc(r.names[:r.named], same); i >= 0 {
 		return r.names[i], -1
 	}
 	name = string(span)
-	if len(r.names) < maxNames {
-		r.names = append(r.names, name)
+	if r.named < len(r.names) {
+		r.names[r.named] = name
+		r.named++
 	}
 	return name, -1
 }
