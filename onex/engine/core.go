@@ -161,9 +161,15 @@ func (c *Core) Reopen(p Parked) Item {
 	return it
 }
 
+// TimerID returns the id of the event that a timer of a node is when it fires: the cause of what it leads
+// to. No topic holds it.
+func TimerID(node, name, cause string) string {
+	return event.DeriveID(cause, node+"#"+name, event.Ref{}, 0)
+}
+
 // Fire returns the item of a timer that is due.
 func (c *Core) Fire(f Fired) Item {
-	id := event.DeriveID(f.Cause.ID, c.cfg.Node+"#"+f.Name, event.Ref{}, 0)
+	id := TimerID(c.cfg.Node, f.Name, f.Cause.ID)
 	e := event.Envelope{
 		ID: id, Source: event.Source(c.cfg.Node), Type: c.cfg.Workflow, Subject: f.Name,
 		CorrelationID: f.Cause.CorrelationID, CausationID: f.Cause.ID, PartitionKey: f.Key,
