@@ -167,4 +167,3 @@ func newFleet(t *testing.T, s *local.Session, fleet *contract.Fleet, log cause.L
 	}
 	return f
 }
-

@@ -86,11 +86,12 @@ func (s *Session) E2E(command string) e2e.Config {
 	return c
 }
 
-// StackEnv returns the variables with which omninode e2e --on stack judges the session.
+// StackEnv returns the variables with which the commands of omninode reach the session.
 func (s *Session) StackEnv() []string {
 	env := []string{
 		"ONEX_KAFKA_BROKERS=" + s.Stack.Brokers,
 		"CONSUL_HTTP_ADDR=" + s.Stack.ConsulAddr,
+		"DATABASE_URL=" + s.Stack.AdminDatabaseURL,
 		"E2E_DATABASE_URL=" + s.Stack.AdminDatabaseURL,
 		"E2E_NODE_BINARY=" + s.Binary,
 	}
