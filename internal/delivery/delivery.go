@@ -47,6 +47,9 @@ type Processor struct {
 
 	// Committed is called after each commit; nil is nothing.
 	Committed func(c engine.Commit)
+
+	// Pause waits before a further try of what the store did not answer; nil waits on the clock.
+	Pause func(ctx context.Context, try int) error
 }
 
 // errAlone says that items failed together: nothing was committed, and each is to be settled alone.
@@ -142,6 +145,13 @@ func (p *Processor) again(ctx context.Context, try int, it engine.Item, err erro
 	}
 	p.Log.WarnContext(ctx, "store did not answer", "topic", it.Record.Topic, "partition", it.Record.Partition,
 		"offset", it.Record.Offset, "err", err)
+	return p.pause(ctx, try)
+}
+
+func (p *Processor) pause(ctx context.Context, try int) error {
+	if p.Pause != nil {
+		return p.Pause(ctx, try)
+	}
 	return pause(ctx, try)
 }
 
@@ -326,7 +336,7 @@ func (p *Processor) commit(ctx context.Context, l *engine.Lease, commits []engin
 			return err
 		}
 		p.Log.WarnContext(ctx, "commit did not answer", "event_id", last.Event.ID, "err", err)
-		if err := pause(ctx, try); err != nil {
+		if err := p.pause(ctx, try); err != nil {
 			return err
 		}
 	}
