@@ -61,7 +61,7 @@ func newRootCommand(a *app) *cobra.Command {
 	group(root, groupWrite, newInitCommand(a), newNewCommand(a), newImportCommand(a), newValidateCommand(a), newUpgradeCommand(a), newExplainCommand(a), newLSPCommand(a), newGenerateCommand(a))
 	group(root, groupAsk, newListCommand(a), newShowCommand(a), newTopicsCommand(a), newSchemaCommand(a), newDiffCommand(a))
 	group(root, groupAsk, newGraphCommand(a), newExportCommand(a))
-	group(root, groupRun, newE2ECommand(a), newDevCommand(a), newDLQCommand(a), newMigrateCommand(a), newSeedCommand(a), newDoctorCommand(a), newParkedCommand(a))
+	group(root, groupRun, newE2ECommand(a), newDevCommand(a), newSimCommand(a), newDLQCommand(a), newMigrateCommand(a), newSeedCommand(a), newDoctorCommand(a), newParkedCommand(a))
 	group(root, groupRun, newPauseCommand(a), newResumeCommand(a), newPausedCommand(a))
 	group(root, groupAsk, newWhyCommand(a))
 	group(root, groupShip, newDeployCommand(a))

@@ -1,6 +1,7 @@
 package simulation
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -36,15 +37,14 @@ type checker struct {
 
 // account is what is known of a node.
 type account struct {
-	final   map[spot]engine.Result   // what became of a record
-	counted map[inboxKey]spot        // inputs that count
-	last    map[lane]int64           // the latest offset that was settled
-	halted  map[lane]bool            // keys that wait for a person
-	calls   map[string]string        // idempotency keys of calls of a handler, by event
-	outside map[string]string        // idempotency keys of calls outside, by event and place
-	users   map[string]string        // events, by what a call outside is about
-	arrived map[engine.Aggregate]int // how many records of an aggregate the broker has
-	buried  map[string]bool          // correlation ids with a dead letter
+	final   map[spot]engine.Result // what became of a record
+	counted map[inboxKey]spot      // inputs that count
+	last    map[lane]int64         // the latest offset that was settled
+	halted  map[lane]bool          // keys that wait for a person
+	calls   map[string]string      // idempotency keys of calls of a handler, by event
+	outside map[string]string      // idempotency keys of calls outside, by event and place
+	users   map[string]string      // events, by what a call outside is about
+	buried  map[string]bool        // correlation ids with a dead letter
 }
 
 // spot is the place of a record.
@@ -68,7 +68,7 @@ func (c *checker) of(n *node) *account {
 	if a == nil {
 		a = &account{
 			final: map[spot]engine.Result{}, counted: map[inboxKey]spot{}, last: map[lane]int64{}, halted: map[lane]bool{}, calls: map[string]string{},
-			outside: map[string]string{}, users: map[string]string{}, arrived: map[engine.Aggregate]int{}, buried: map[string]bool{},
+			outside: map[string]string{}, users: map[string]string{}, buried: map[string]bool{},
 		}
 		c.nodes[n] = a
 	}
@@ -196,11 +196,6 @@ func (c *checker) transformed(n *node, r engine.Record, out []engine.Outgoing) {
 	c.final(n, r, result)
 }
 
-// sent checks a record of an outbox that the broker has.
-func (c *checker) sent(n *node, r engine.Outgoing) {
-	c.of(n).arrived[engine.Aggregate{Topic: r.Topic, Key: r.Key}]++
-}
-
 // finish checks what can only be said at the end.
 func (c *checker) finish() {
 	buried := map[string]bool{}
@@ -209,19 +204,77 @@ func (c *checker) finish() {
 	}
 	for _, n := range c.world.nodes {
 		c.finishLog(n)
+	}
+	for _, n := range c.world.nodes {
 		if n.store == nil {
 			continue
 		}
 		if len(n.store.queue) > 0 {
 			c.fail(EverythingEnd, "node %s has %d records left in its outbox", n.def.Name, len(n.store.queue))
 		}
-		for a, ids := range n.store.aggregates {
-			if got := c.of(n).arrived[a]; got < len(ids) {
-				c.fail(NothingLost, "node %s committed %d records of key %q for %s, but the broker has %d", n.def.Name, len(ids), a.Key, short(a.Topic), got)
-			}
-		}
+		c.finishOutbox(n)
 		c.finishStates(n, buried)
 	}
+}
+
+// finishOutbox demands that the broker has what was committed to the outbox, in that order for each key.
+func (c *checker) finishOutbox(n *node) {
+	var wrong []Broken
+	for a, want := range n.store.aggregates {
+		meant := map[string]bool{}
+		for _, id := range want {
+			if meant[id] {
+				wrong = append(wrong, Broken{Promise: OnceOnly, Detail: fmt.Sprintf("node %s committed %s twice for %s", n.def.Name, id, short(a.Topic))})
+			}
+			meant[id] = true
+		}
+		got := slices.DeleteFunc(slices.Clone(c.delivered()[a]), func(id string) bool { return !meant[id] })
+		switch {
+		case len(got) < len(meant):
+			wrong = append(wrong, Broken{Promise: NothingLost, Detail: fmt.Sprintf(
+				"node %s committed %d records of key %q for %s, but the broker has %d", n.def.Name, len(meant), a.Key, short(a.Topic), len(got))})
+		case !slices.Equal(got, want):
+			wrong = append(wrong, Broken{Promise: KeyOrder, Detail: fmt.Sprintf(
+				"node %s committed records of key %q for %s in another order than the broker has them", n.def.Name, a.Key, short(a.Topic))})
+		}
+	}
+	if len(wrong) > 0 {
+		first := slices.MinFunc(wrong, func(a, b Broken) int {
+			return cmp.Or(cmp.Compare(a.Promise, b.Promise), cmp.Compare(a.Detail, b.Detail))
+		})
+		c.fail(first.Promise, "%s", first.Detail)
+	}
+}
+
+// delivered returns what the broker has of each aggregate, in the order in which it first came.
+func (c *checker) delivered() map[engine.Aggregate][]string {
+	if c.log.first != nil {
+		return c.log.first
+	}
+	c.log.first = map[engine.Aggregate][]string{}
+	for _, list := range c.log.entries {
+		seen := map[string]bool{}
+		for _, e := range list {
+			if id := fingerprint(e.record.Headers); !seen[id+e.record.Key] && c.log.committed(e.record) {
+				seen[id+e.record.Key] = true
+				a := engine.Aggregate{Topic: e.record.Topic, Key: e.record.Key}
+				c.log.first[a] = append(c.log.first[a], id)
+			}
+		}
+	}
+	return c.log.first
+}
+
+// fingerprint names a record: by its id, and a dead letter by where it came from as well.
+func fingerprint(headers []event.Header) string {
+	id := ""
+	for _, h := range headers {
+		switch h.Key {
+		case "ce_id", engine.HeaderPartition, engine.HeaderOffset, engine.HeaderVersion:
+			id += " " + string(h.Value)
+		}
+	}
+	return id
 }
 
 // finishLog demands that something became of every record.

@@ -43,12 +43,29 @@ func (p *process) take(at place) {
 		if err != nil {
 			return err
 		}
-		p.claimed = append(p.claimed, &claim{
-			process: p, place: at, right: p.node.claims[at], steps: delivery.NewSteps(p.processor, l), position: l.Next, inHand: map[int64]bool{},
-		})
-		p.fresh = false
+		p.hold(at, l)
 		return nil
 	}, func(error) { delete(p.claiming, at) })
+}
+
+// hold begins to work under a lease.
+func (p *process) hold(at place, l engine.Lease) {
+	p.claimed = append(p.claimed, &claim{
+		process: p, place: at, right: p.node.claims[at], steps: delivery.NewSteps(p.processor, l), position: l.Next, inHand: map[int64]bool{},
+	})
+	p.fresh = false
+}
+
+// settleIn claims what the process owns when the run begins: nothing goes wrong before that.
+func (p *process) settleIn() {
+	for _, at := range p.places {
+		if p.store == nil || p.owner[at] != p {
+			continue
+		}
+		if l, err := p.store.claimed(p.ctx, at, engine.Partition{Topic: at.topic, Number: at.number}); err == nil {
+			p.hold(at, l)
+		}
+	}
 }
 
 func (c *claim) drop() {

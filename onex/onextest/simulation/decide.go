@@ -8,7 +8,6 @@ type decider struct {
 	random *rand.Rand
 	eager  int // of 100 steps, in how many somebody else goes on
 	often  int // of 1,000 chances, how many faults happen
-	crowd  int // how many records may wait before more come from outside
 
 	script   []int
 	scripted bool
@@ -20,7 +19,7 @@ type decider struct {
 // newDecider returns the decider of a seed. Seeds differ in how much they interleave and how much goes wrong.
 func newDecider(seed uint64) *decider {
 	r := rand.New(rand.NewPCG(seed, 0x6f6e6578))
-	return &decider{random: r, eager: []int{10, 40, 90}[r.IntN(3)], often: []int{2, 8, 25}[r.IntN(3)], crowd: []int{8, 40, 200}[r.IntN(3)]}
+	return &decider{random: r, eager: []int{10, 40, 90}[r.IntN(3)], often: []int{2, 8, 25}[r.IntN(3)]}
 }
 
 // pick chooses one of n that could go on.
@@ -38,7 +37,7 @@ func (d *decider) pick(n int) int {
 
 // size chooses a number from 1 to n.
 func (d *decider) size(n int) int {
-	return 1 + d.decide(n, func() int { return d.random.IntN(n) })
+	return 1 + d.choose(n)
 }
 
 // fault chooses one of n faults, from 1, or mostly none.
@@ -52,6 +51,14 @@ func (d *decider) fault(n int) int {
 		}
 		return 1 + d.random.IntN(n)
 	})
+}
+
+// choose chooses one of n, all alike.
+func (d *decider) choose(n int) int {
+	if n < 2 {
+		return 0
+	}
+	return d.decide(n, func() int { return d.random.IntN(n) })
 }
 
 func (d *decider) decide(n int, draw func() int) int {

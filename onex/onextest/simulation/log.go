@@ -38,10 +38,11 @@ type entry struct {
 type log struct {
 	partitions int
 	entries    map[place][]entry
-	watched    map[string]int // by topic, how many nodes read it
-	count      int            // of records of watched topics
-	unsettled  int            // how often one of them is still to be settled
-	dirty      bool           // reads what is not committed: a planted bug
+	watched    map[string]int                // by topic, how many nodes read it
+	count      int                           // of records of watched topics
+	unsettled  int                           // how often one of them is still to be settled
+	first      map[engine.Aggregate][]string // at the end: what came, once each
+	dirty      bool                          // reads what is not committed: a planted bug
 }
 
 func newLog(partitions int, dirty bool) *log {

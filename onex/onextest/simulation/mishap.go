@@ -39,8 +39,8 @@ func (w *world) mishaps() []mishap {
 
 // victim chooses a process that runs.
 func (w *world) victim() *process {
-	n := w.nodes[w.d.pick(len(w.nodes))]
-	p := n.processes[w.d.pick(len(n.processes))]
+	n := w.nodes[w.d.choose(len(w.nodes))]
+	p := n.processes[w.d.choose(len(n.processes))]
 	if p.dead || p.frozen {
 		return nil
 	}
@@ -53,13 +53,13 @@ func (w *world) kill() bool {
 	if p == nil {
 		return false
 	}
-	arrives := w.d.pick(2) == 1
+	arrives := w.d.choose(2) == 1
 	w.say(p.id, "is killed")
 	for _, t := range p.tasks {
 		w.note(func() string { return "in front of: " + t.name + " " + t.about })
 	}
 	p.die(arrives)
-	if w.d.pick(2) == 1 {
+	if w.d.choose(2) == 1 {
 		w.inherit(p)
 	}
 	return true
@@ -73,7 +73,7 @@ func (w *world) inherit(p *process) {
 	}
 	for _, at := range p.places {
 		if p.owner[at] == p {
-			p.give(at, others[w.d.pick(len(others))])
+			p.give(at, others[w.d.choose(len(others))])
 		}
 	}
 }
@@ -83,18 +83,19 @@ func (n *node) give(at place, p *process) {
 	delete(n.owner[at].positions, at)
 	delete(p.positions, at)
 	n.owner[at] = p
+	n.generation[at]++
 	n.say(p.id, "is given "+at.String())
 }
 
 // rebalance moves a partition. Who had it goes on until it learns of it.
 func (w *world) rebalance() bool {
-	n := w.nodes[w.d.pick(len(w.nodes))]
-	at := n.places[w.d.pick(len(n.places))]
+	n := w.nodes[w.d.choose(len(w.nodes))]
+	at := n.places[w.d.choose(len(n.places))]
 	others := n.others(n.owner[at])
 	if len(others) == 0 {
 		return false
 	}
-	n.give(at, others[w.d.pick(len(others))])
+	n.give(at, others[w.d.choose(len(others))])
 	return true
 }
 
@@ -120,7 +121,7 @@ func (w *world) jump() bool {
 		return false
 	}
 	by := []time.Duration{-5 * time.Second, -300 * time.Millisecond, 300 * time.Millisecond, 5 * time.Second, 40 * time.Second}
-	p.skew = by[w.d.pick(len(by))]
+	p.skew = by[w.d.choose(len(by))]
 	p.fresh = false
 	w.say(p.id, "has a clock that is off by "+p.skew.String())
 	return true
@@ -128,7 +129,7 @@ func (w *world) jump() bool {
 
 // pass lets time pass for everybody.
 func (w *world) pass() bool {
-	by := []time.Duration{time.Second, 10 * time.Second, 40 * time.Second}[w.d.pick(3)]
+	by := []time.Duration{time.Second, 10 * time.Second, 40 * time.Second}[w.d.choose(3)]
 	w.now = w.now.Add(by)
 	w.say("time", "passes: "+by.String())
 	return true
@@ -140,7 +141,7 @@ func (w *world) redeliver() bool {
 	if p == nil || len(p.claimed) == 0 {
 		return false
 	}
-	c := p.claimed[w.d.pick(len(p.claimed))]
+	c := p.claimed[w.d.choose(len(p.claimed))]
 	c.position = max(0, c.position-int64(w.d.size(fetched)))
 	w.say(p.id, "reads "+c.place.String()+" again from "+itoa(c.position))
 	return true
@@ -148,7 +149,7 @@ func (w *world) redeliver() bool {
 
 // depose lets another process relay while the one in charge goes on.
 func (w *world) depose() bool {
-	n := w.nodes[w.d.pick(len(w.nodes))]
+	n := w.nodes[w.d.choose(len(w.nodes))]
 	if n.leader == nil {
 		return false
 	}

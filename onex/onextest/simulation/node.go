@@ -19,15 +19,16 @@ import (
 type node struct {
 	*world
 
-	def       onex.Node
-	core      *engine.Core
-	store     *store // nil: compute
-	processes []*process
-	places    []place
-	owner     map[place]*process // whom the group gave a partition to
-	committed map[place]int64    // offsets of the group (compute)
-	claims    map[place]int64    // how often it was claimed
-	leader    *process           // relays the outbox
+	def        onex.Node
+	core       *engine.Core
+	store      *store // nil: compute
+	processes  []*process
+	places     []place
+	owner      map[place]*process // whom the group gave a partition to
+	committed  map[place]int64    // offsets of the group (compute)
+	claims     map[place]int64    // how often it was claimed
+	generation map[place]int64    // how often the group gave it away
+	leader     *process           // relays the outbox
 }
 
 func newNode(w *world, def onex.Node) (*node, error) {
@@ -49,7 +50,7 @@ func newNode(w *world, def onex.Node) (*node, error) {
 	if err != nil {
 		return nil, err
 	}
-	n := &node{world: w, def: def, core: core, owner: map[place]*process{}, committed: map[place]int64{}, claims: map[place]int64{}}
+	n := &node{world: w, def: def, core: core, owner: map[place]*process{}, committed: map[place]int64{}, claims: map[place]int64{}, generation: map[place]int64{}}
 	if def.Kind != onex.Compute {
 		n.store = newStore(n)
 	}

@@ -21,6 +21,7 @@ type outside struct {
 	waiting []engine.Outgoing   // answers that were not given yet
 	known   map[string]bool     // ids of commands that were answered
 	sent    int
+	crowd   int               // how many records may wait before more come
 	recent  []engine.Outgoing // that may come a second time
 }
 
@@ -40,7 +41,7 @@ type answer struct {
 }
 
 func newOutside(w *world) *outside {
-	o := &outside{world: w, answers: map[string][]answer{}, known: map[string]bool{}}
+	o := &outside{world: w, crowd: []int{200, 40, 8}[w.d.choose(3)], answers: map[string][]answer{}, known: map[string]bool{}}
 	made, answered := map[event.Ref]bool{}, map[event.Ref]bool{}
 	for _, n := range w.fleet.Nodes {
 		for _, out := range n.Outputs {
@@ -98,7 +99,7 @@ func (o *outside) done() bool { return o.log.count >= o.cfg.Records }
 
 // collect offers what may come from outside.
 func (o *outside) collect() {
-	if !o.done() && (o.log.unsettled < o.d.crowd || len(o.options) == 0) {
+	if !o.done() && (o.log.unsettled < o.crowd || len(o.options) == 0) {
 		o.offer(o, "outside", "sends", place{}, o.send)
 	}
 	if len(o.waiting) > 0 {
@@ -109,7 +110,7 @@ func (o *outside) collect() {
 // send lets some records come in.
 func (o *outside) send() {
 	for range o.d.size(min(8, o.cfg.Records-o.log.count)) {
-		r := o.roots[o.d.pick(len(o.roots))]
+		r := o.roots[o.d.choose(len(o.roots))]
 		key := o.sent
 		if r.often {
 			key = o.sent % 40
@@ -160,7 +161,7 @@ func (o *outside) seen(r engine.Outgoing) {
 
 // reply lets one answer come in.
 func (o *outside) reply() {
-	i := o.d.pick(len(o.waiting))
+	i := o.d.choose(len(o.waiting))
 	out := o.waiting[i]
 	o.waiting = slices.Delete(o.waiting, i, i+1)
 	o.arrive(out)
@@ -171,7 +172,7 @@ func (o *outside) again() bool {
 	if len(o.recent) == 0 {
 		return false
 	}
-	o.arrive(o.recent[len(o.recent)-1-o.d.pick(len(o.recent))])
+	o.arrive(o.recent[len(o.recent)-1-o.d.choose(len(o.recent))])
 	return true
 }
 

@@ -50,7 +50,7 @@ func (p *process) transaction(ctx context.Context) error {
 	if !p.reach("fetch") {
 		return ctx.Err()
 	}
-	inputs, offsets := p.fetch()
+	inputs, offsets, given := p.fetch()
 	out, done, err := p.processor.Transform(ctx, inputs)
 	if err != nil || !p.reach("send") {
 		return ctx.Err()
@@ -74,7 +74,7 @@ func (p *process) transaction(ctx context.Context) error {
 		return ctx.Err()
 	}
 	for at := range offsets {
-		if p.owner[at] != p {
+		if p.owner[at] != p || p.generation[at] != given[at] {
 			p.hit("transactions of an old generation")
 			p.abandon(tx)
 			return nil
@@ -104,9 +104,9 @@ func (p *process) transaction(ctx context.Context) error {
 	return nil
 }
 
-// fetch reads some records of the process's partitions.
-func (p *process) fetch() (inputs []engine.PureInput, offsets map[place]int64) {
-	offsets = map[place]int64{}
+// fetch reads some records of the process's partitions; given is the generation in which it has each.
+func (p *process) fetch() (inputs []engine.PureInput, offsets, given map[place]int64) {
+	offsets, given = map[place]int64{}, map[place]int64{}
 	for _, at := range p.places {
 		if p.owner[at] != p || p.pending(at) {
 			continue
@@ -115,12 +115,12 @@ func (p *process) fetch() (inputs []engine.PureInput, offsets map[place]int64) {
 		if len(records) == 0 || len(inputs)+len(records) > pureLimit {
 			continue
 		}
-		p.positions[at], offsets[at] = next, next
+		p.positions[at], offsets[at], given[at] = next, next, p.generation[at]
 		for _, r := range records {
 			inputs = append(inputs, engine.PureInput{Record: r})
 		}
 	}
-	return inputs, offsets
+	return inputs, offsets, given
 }
 
 // pureLimit keeps a transaction below the size from which delivery.Transform uses more than one goroutine.

@@ -49,7 +49,6 @@ func (p *process) produce(_ context.Context, records []engine.Outgoing) []error 
 		p.note(func() string {
 			return "to " + place{r.Topic, got.Partition}.String() + " as " + itoa(got.Offset) + ", key " + r.Key
 		})
-		p.check.sent(p.node, r)
 		p.outside.seen(r)
 	}
 	if fault == 2 {

@@ -26,9 +26,9 @@ type Fleet struct {
 
 // Sample shows what records of an input are like.
 type Sample struct {
-	Data []byte // a valid payload
-	Key  string // property that is the partition key
-	Vary []string
+	Data []byte   // a valid payload
+	Key  string   // property that is the partition key
+	Vary []string // properties that differ from record to record: a UUID, a number or free text
 }
 
 // Config says how to run a seed.

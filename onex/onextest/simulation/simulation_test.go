@@ -61,3 +61,23 @@ func TestPlants(t *testing.T) {
 		}
 	}
 }
+
+func TestShrink(t *testing.T) {
+	f := shop()
+	for _, plant := range Plants() {
+		cfg := Config{Plant: plant}
+		r, err := Run(f, cfg, 1)
+		if err != nil || r.Broken == nil {
+			t.Fatal(err, r.Broken)
+		}
+		begun := time.Now()
+		s, err := Shrink(t.Context(), f, cfg, r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Logf("%s: from %d steps to %d, %d inputs, %d surprises, %d runs in %s: %v", plant, r.Steps, s.Steps, s.Inputs, surprises(s.Decisions), s.Runs, time.Since(begun), s.Broken)
+		for _, l := range s.Trace {
+			t.Log(l)
+		}
+	}
+}

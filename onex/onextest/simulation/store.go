@@ -18,11 +18,11 @@ type store struct {
 	memory     *engine.Memory
 	queue      []engine.Queued // the outbox
 	lastID     int64
-	aggregates map[engine.Aggregate][]int64 // ids of every record there was
-	steps      []engine.Step                // inputs that led to states
-	keys       map[string]bool              // of states
-	statements int                          // on tables of the node's own
-	routes     onex.Routes                  // to fold states anew
+	aggregates map[engine.Aggregate][]string // what was ever committed to the outbox
+	steps      []engine.Step                 // inputs that led to states
+	keys       map[string]bool               // of states
+	statements int                           // on tables of the node's own
+	routes     onex.Routes                   // to fold states anew
 
 	// What planted bugs keep.
 	seen       map[inboxKey]bool // inbox beside the transaction
@@ -34,7 +34,7 @@ type inboxKey struct{ input, key string }
 
 func newStore(n *node) *store {
 	return &store{
-		node: n, memory: engine.NewMemory(), aggregates: map[engine.Aggregate][]int64{}, keys: map[string]bool{},
+		node: n, memory: engine.NewMemory(), aggregates: map[engine.Aggregate][]string{}, keys: map[string]bool{},
 		seen: map[inboxKey]bool{}, generation: map[place]int64{}, early: map[place]int64{},
 	}
 }
@@ -45,7 +45,7 @@ func (s *store) put(out []engine.Outgoing) {
 		s.lastID++
 		s.queue = append(s.queue, engine.Queued{ID: s.lastID, Record: o})
 		a := engine.Aggregate{Topic: o.Topic, Key: o.Key}
-		s.aggregates[a] = append(s.aggregates[a], s.lastID)
+		s.aggregates[a] = append(s.aggregates[a], fingerprint(o.Headers))
 	}
 }
 

@@ -16,6 +16,7 @@ var epoch = time.Date(2026, 1, 31, 8, 0, 0, 0, time.UTC) //nolint:gochecknogloba
 const (
 	tick     = 50 * time.Microsecond // that a step takes
 	patience = 600                   // steps for each record, before something must be stuck
+	trouble  = 300                   // steps after the last record from outside in which things still go wrong
 )
 
 // world is everything of one run.
@@ -31,6 +32,7 @@ type world struct {
 
 	now     time.Time
 	steps   int
+	quietAt int // the step from which on nothing goes wrong; 0: not known yet
 	hash    uint64
 	lines   []string
 	faults  map[string]int
@@ -81,6 +83,7 @@ func newWorld(f Fleet, cfg Config, d *decider) (*world, error) {
 			if err := p.start(); err != nil {
 				return nil, err
 			}
+			p.settleIn()
 		}
 	}
 	return w, nil
@@ -104,7 +107,10 @@ func (w *world) run() {
 			w.check.fail("everything ends", "after %d steps there is still something to do: %s", w.steps, w.doing())
 			return
 		}
-		w.d.quiet = w.outside.done()
+		if w.quietAt == 0 && w.outside.done() {
+			w.quietAt = w.steps + trouble
+		}
+		w.d.quiet = w.quietAt > 0 && w.steps >= w.quietAt
 		w.mishap()
 		w.collect()
 		if len(w.options) == 0 {
