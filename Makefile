@@ -5,6 +5,7 @@ SHELL       := bash
 .DELETE_ON_ERROR:
 
 NODES ?= nodes
+SEEDS ?= 1..1000
 CASES ?=
 CASE  ?=
 SHORT ?=
@@ -34,6 +35,10 @@ unit: ## unit and conformance tests, with the race detector where cgo is availab
 	@go test $(RACE) -timeout 10m ./... | { grep --line-buffered -v 'no test files' || true; }
 	@go -C ci test ./image ./report
 	@go -C ci/airgap test ./...
+
+.PHONY: sim
+sim: build ## the fleet's handlers through faults on one goroutine (SEEDS=1..1000)
+	@bin/omninode sim --seed $(SEEDS)
 
 .PHONY: pipeline
 pipeline: build ## the whole pipeline on real Vault, Consul, Kafka and Postgres, through Dagger (BREAK=vault|consul|kafka|postgres|handler must fail)

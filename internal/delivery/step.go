@@ -35,7 +35,7 @@ func (s *Steps) Position() int64 { return s.w.position.Load() }
 
 // FireTimers settles the timers of the node that are due.
 func FireTimers(ctx context.Context, p *Processor) error {
-	return NewDispatcher(p, true).fire(ctx, ctx, p.Now())
+	return NewDispatcher(p, true).fire(ctx, ctx)
 }
 
 // RelaySteps is a relay in charge of an outbox, without its goroutines.

@@ -267,14 +267,14 @@ func (c *checker) delivered() map[engine.Aggregate][]string {
 
 // fingerprint names a record: by its id, and a dead letter by where it came from as well.
 func fingerprint(headers []event.Header) string {
-	id := ""
+	var id []byte
 	for _, h := range headers {
 		switch h.Key {
 		case "ce_id", engine.HeaderPartition, engine.HeaderOffset, engine.HeaderVersion:
-			id += " " + string(h.Value)
+			id = append(append(id, h.Value...), ' ')
 		}
 	}
-	return id
+	return string(id)
 }
 
 // finishLog demands that something became of every record.

@@ -51,7 +51,7 @@ func (p *process) take(at place) {
 // hold begins to work under a lease.
 func (p *process) hold(at place, l engine.Lease) {
 	p.claimed = append(p.claimed, &claim{
-		process: p, place: at, right: p.node.claims[at], steps: delivery.NewSteps(p.processor, l), position: l.Next, inHand: map[int64]bool{},
+		process: p, place: at, right: p.claims[at], steps: delivery.NewSteps(p.processor, l), position: l.Next, inHand: map[int64]bool{},
 	})
 	p.fresh = false
 }
@@ -97,7 +97,7 @@ func (c *claim) collect() {
 // poll reads records and settles them.
 func (c *claim) poll() {
 	c.working = true
-	c.begin(c.process, c.id+" "+c.place.String(), func(ctx context.Context) error {
+	c.begin(c.process, c.id+" "+c.String(), func(ctx context.Context) error {
 		if !c.reach("fetch") {
 			return ctx.Err()
 		}
@@ -140,7 +140,7 @@ func (c *claim) parked() (engine.Parked, bool) {
 
 func (c *claim) retry(d engine.Parked) {
 	c.inHand[d.ID] = true
-	c.begin(c.process, c.id+" "+c.place.String()+" parked "+strconv.FormatInt(d.Record.Offset, 10), func(ctx context.Context) error {
+	c.begin(c.process, c.id+" "+c.String()+" parked "+strconv.FormatInt(d.Record.Offset, 10), func(ctx context.Context) error {
 		return c.steps.Retry(ctx, d)
 	}, func(err error) {
 		delete(c.inHand, d.ID)

@@ -187,6 +187,6 @@ func (r *Report) shrink(ctx context.Context, f Fleet, q request, progress io.Wri
 		return err
 	}
 	file := filepath.Join(q.dir, fmt.Sprintf("seed-%d.json", s.Seed))
-	r.Shrunk = &ShrunkReport{Seed: s.Seed, File: file, Steps: s.Steps, Inputs: s.Inputs, Runs: s.Runs, Hash: s.Hash, Broken: s.Broken, Trace: s.Result.Trace}
+	r.Shrunk = &ShrunkReport{Seed: s.Seed, File: file, Steps: s.Steps, Inputs: s.Inputs, Runs: s.Runs, Hash: s.Hash, Broken: s.Broken, Trace: s.Trace}
 	return WriteTrace(file, s.trace(f.Name))
 }

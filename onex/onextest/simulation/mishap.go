@@ -143,7 +143,7 @@ func (w *world) redeliver() bool {
 	}
 	c := p.claimed[w.d.choose(len(p.claimed))]
 	c.position = max(0, c.position-int64(w.d.size(fetched)))
-	w.say(p.id, "reads "+c.place.String()+" again from "+itoa(c.position))
+	w.say(p.id, "reads "+c.String()+" again from "+itoa(c.position))
 	return true
 }
 

@@ -3,7 +3,6 @@ package simulation
 import (
 	"context"
 	"fmt"
-	"maps"
 	"slices"
 	"strconv"
 	"time"
@@ -276,19 +275,6 @@ func (n *node) others(p *process) []*process {
 }
 
 func (p place) String() string { return short(p.topic) + "/" + strconv.Itoa(int(p.number)) }
-
-// sortedPlaces returns the keys of a map in order.
-func sortedPlaces[T any](m map[place]T) []place {
-	return slices.SortedFunc(maps.Keys(m), func(a, b place) int {
-		if a.topic != b.topic {
-			if a.topic < b.topic {
-				return -1
-			}
-			return 1
-		}
-		return int(a.number - b.number)
-	})
-}
 
 // unobserved tells nobody.
 type unobserved struct{}

@@ -1,6 +1,7 @@
 package simulation
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -38,6 +39,8 @@ type answer struct {
 	class  event.Class
 	sample Sample
 	fails  bool
+	step   string   // that it belongs to, if not to the command's
+	then   []answer // what comes after it
 }
 
 func newOutside(w *world) *outside {
@@ -62,17 +65,15 @@ func newOutside(w *world) *outside {
 	return o
 }
 
-// peers finds the commands of a workflow that nobody of the fleet handles: they are answered from here.
+// peers finds the commands of a workflow that nobody of the fleet handles: they are answered from here. So
+// are steps that come after such a one and only wait.
 func (o *outside) peers(n *node, made, answered map[event.Ref]bool) {
 	if n.def.Workflow == nil {
 		return
 	}
 	for _, s := range n.def.Workflow.Steps {
-		if s.Send.IsZero() {
-			continue
-		}
 		topic := event.Topic{Class: event.Command, Ref: s.Send}.String()
-		if o.log.watched[topic] > 0 {
+		if s.Send.IsZero() || o.log.watched[topic] > 0 {
 			continue
 		}
 		for i, t := range slices.Concat(s.Success, s.Failure) {
@@ -80,9 +81,26 @@ func (o *outside) peers(n *node, made, answered map[event.Ref]bool) {
 				continue
 			}
 			answered[t] = true
-			o.answers[topic] = append(o.answers[topic], answer{t, classOf(n, t), o.fleet.Inputs[t], i >= len(s.Success)})
+			a := answer{typ: t, class: classOf(n, t), sample: o.fleet.Inputs[t], fails: i >= len(s.Success)}
+			if !a.fails {
+				a.then = o.waits(n, s.Name, made, answered)
+			}
+			o.answers[topic] = append(o.answers[topic], a)
 		}
 	}
+}
+
+// waits returns what the steps wait for that come after one and send nothing themselves.
+func (o *outside) waits(n *node, after string, made, answered map[event.Ref]bool) []answer {
+	var list []answer
+	for _, s := range n.def.Workflow.Steps {
+		if s.Send.IsZero() && len(s.Success) > 0 && slices.Contains(s.After, after) && !made[s.Success[0]] {
+			t := s.Success[0]
+			answered[t] = true
+			list = append(list, answer{typ: t, class: classOf(n, t), sample: o.fleet.Inputs[t], step: s.Name})
+		}
+	}
+	return list
 }
 
 func classOf(n *node, t event.Ref) event.Class {
@@ -152,11 +170,14 @@ func (o *outside) seen(r engine.Outgoing) {
 	if a.fails && e.ID[2]%4 != 0 {
 		a = list[0]
 	}
-	data, key := a.sample.keyed(e.PartitionKey)
-	back := e.Effect("outside", a.typ, 0, key, data, o.now)
-	o.waiting = append(o.waiting, engine.Outgoing{
-		Topic: event.Topic{Class: a.class, Ref: a.typ}.String(), Key: key, Headers: back.Headers(), Value: data,
-	})
+	for i, one := range append([]answer{a}, a.then...) {
+		data, key := one.sample.keyed(e.PartitionKey)
+		back := e.Effect("outside", one.typ, i, key, data, o.now)
+		back.StepID = cmp.Or(one.step, back.StepID)
+		o.waiting = append(o.waiting, engine.Outgoing{
+			Topic: event.Topic{Class: one.class, Ref: one.typ}.String(), Key: key, Headers: back.Headers(), Value: data,
+		})
+	}
 }
 
 // reply lets one answer come in.

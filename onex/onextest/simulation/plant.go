@@ -65,6 +65,7 @@ func (s *store) spoil(l engine.Lease, commits []engine.Commit) (engine.Lease, []
 			written = append(written, c)
 		}
 		return l, written
+	default: // of another place
 	}
 	return l, commits
 }

@@ -82,7 +82,7 @@ func (s *store) commit(right int64, l engine.Lease, commits []engine.Commit) err
 		}
 		s.keys[c.State.Key] = true
 		if r := c.Item.Record; c.Inbox && s.def.Machine != nil {
-			s.node.store.steps = append(s.node.store.steps, engine.Step{
+			s.steps = append(s.steps, engine.Step{
 				Topic: r.Topic, Partition: r.Partition, Offset: r.Offset, EventID: c.Item.Event.ID, Version: c.State.Expect + 1,
 			})
 		}
@@ -128,7 +128,7 @@ func (p port) Claim(ctx context.Context, at engine.Partition) (engine.Lease, err
 }
 
 func (s *store) claimed(ctx context.Context, at place, p engine.Partition) (engine.Lease, error) {
-	s.node.claims[at]++
+	s.claims[at]++
 	if s.cfg.Plant != GenerationAlone {
 		return s.memory.Claim(ctx, p)
 	}
@@ -225,6 +225,14 @@ func (p port) DueParked(ctx context.Context, at engine.Partition, now time.Time,
 		return nil, err
 	}
 	return p.store.memory.DueParked(ctx, at, now, limit)
+}
+
+// Behind implements engine.Store.
+func (p port) Behind(ctx context.Context, first engine.Parked, limit int) ([]engine.Parked, error) {
+	if err := p.ask("ask what waits behind"); err != nil {
+		return nil, err
+	}
+	return p.store.memory.Behind(ctx, first, limit)
 }
 
 // Due implements engine.Store.

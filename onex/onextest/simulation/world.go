@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/omninode-ai/omninode/onex/event"
@@ -256,15 +257,15 @@ func (w *world) hit(name string) { w.faults[name]++ }
 // doing names a few things that are under way.
 func (w *world) doing() string {
 	w.collect()
-	text := ""
+	var text strings.Builder
 	for i, o := range w.options {
 		if i == 3 {
 			break
 		}
 		who, what := o.about()
-		text += who + " " + what + "; "
+		text.WriteString(who + " " + what + "; ")
 	}
-	return text
+	return text.String()
 }
 
 func short(topic string) string {
