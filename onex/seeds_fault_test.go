@@ -43,36 +43,64 @@ func seedRequests() []seedRequest {
 	}
 }
 
-// seedFaults makes requests fail: answered with an error, answered late, or done without an answer.
+// seedFaults makes requests fail: answered with an error, answered late, or done without an answer. What it
+// does is a function of the seed alone: what is planted at each moment, and what becomes of the n-th answer to
+// each type of request. Which request is the n-th, and when a moment comes, is up to goroutines and the clock:
+// the client holds a mutex while it joins its group, and a clock of testing/synctest stands still meanwhile.
 type seedFaults struct {
 	cluster *kfake.Cluster
+	seed    uint64
 
 	mu      sync.Mutex
-	random  *rand.Rand
 	hits    map[kmsg.Key]int
+	answers map[kmsg.Key]uint64
 	planted map[kmsg.Key]*kfake.FaultHandle
 	over    bool
 }
 
-func newSeedFaults(c *kfake.Cluster, random *rand.Rand) *seedFaults {
-	return &seedFaults{cluster: c, random: random, hits: map[kmsg.Key]int{}, planted: map[kmsg.Key]*kfake.FaultHandle{}}
+func newSeedFaults(c *kfake.Cluster, seed uint64) *seedFaults {
+	return &seedFaults{cluster: c, seed: seed, hits: map[kmsg.Key]int{}, answers: map[kmsg.Key]uint64{}, planted: map[kmsg.Key]*kfake.FaultHandle{}}
 }
 
-// seedFaulty is how long a seed has faults; after that it must come to its end.
-const seedFaulty = 2500 * time.Millisecond
+const (
+	// seedFaulty is how long a seed has faults; after that it must come to its end.
+	seedFaulty = 2500 * time.Millisecond
+	seedMoment = 4 * time.Millisecond
+)
+
+// seedPlan is what happens at one moment.
+type seedPlan struct {
+	request seedRequest
+	err     *kerr.Error // nil: none of the type's own
+	turn    int         // 0 moves leaders, 1 coordinators
+}
+
+// seedSchedule returns what happens at each moment of a seed.
+func seedSchedule(seed uint64) []seedPlan {
+	random := rand.New(rand.NewPCG(seed, 1))
+	requests := seedRequests()
+	plans := make([]seedPlan, seedFaulty/seedMoment)
+	for i := range plans {
+		p := seedPlan{request: requests[random.IntN(len(requests))], turn: random.IntN(100)}
+		if which := random.Uint64(); len(p.request.errors) > 0 {
+			p.err = p.request.errors[which%uint64(len(p.request.errors))]
+		}
+		plans[i] = p
+	}
+	return plans
+}
 
 // run plants errors, one at a time of each type, and moves leaders and coordinators.
 func (f *seedFaults) run(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, seedFaulty)
-	defer cancel()
 	defer f.end()
-	requests := seedRequests()
-	for sleep(ctx, 4*time.Millisecond) == nil {
+	for _, p := range seedSchedule(f.seed) {
+		if sleep(ctx, seedMoment) != nil {
+			return
+		}
 		f.mu.Lock()
-		req, turn := requests[f.random.IntN(len(requests))], f.random.IntN(100)
-		f.plant(req)
+		f.plant(p)
 		f.mu.Unlock()
-		switch turn {
+		switch p.turn {
 		case 0:
 			f.cluster.ShufflePartitionLeaders()
 		case 1:
@@ -81,15 +109,15 @@ func (f *seedFaults) run(ctx context.Context) {
 	}
 }
 
-func (f *seedFaults) plant(req seedRequest) {
-	before := f.planted[req.key]
-	if f.over || len(req.errors) == 0 || before != nil && before.Hits() == 0 {
+func (f *seedFaults) plant(p seedPlan) {
+	before := f.planted[p.request.key]
+	if f.over || p.err == nil || before != nil && before.Hits() == 0 {
 		return
 	}
 	if before != nil {
-		f.hits[req.key]++
+		f.hits[p.request.key]++
 	}
-	f.planted[req.key] = f.cluster.Fault(kfake.Fault{Keys: []kmsg.Key{req.key}, Err: req.errors[f.random.IntN(len(req.errors))]})
+	f.planted[p.request.key] = f.cluster.Fault(kfake.Fault{Keys: []kmsg.Key{p.request.key}, Err: p.err})
 }
 
 // end stops faults.
@@ -129,12 +157,20 @@ func (f *seedFaults) answer(key kmsg.Key) (late time.Duration, lost bool) {
 	if f.over {
 		return 0, false
 	}
-	switch f.random.IntN(100) {
+	f.answers[key]++
+	if late, lost = seedAnswerFate(f.seed, key, f.answers[key]); late > 0 || lost {
+		f.hits[key]++
+	}
+	return late, lost
+}
+
+// seedAnswerFate returns what becomes of the n-th answer to a type of request.
+func seedAnswerFate(seed uint64, key kmsg.Key, n uint64) (late time.Duration, lost bool) {
+	random := rand.New(rand.NewPCG(seed, 2+n<<16+uint64(key)))
+	switch random.IntN(100) {
 	case 0, 1, 2:
-		f.hits[key]++
-		return time.Duration(f.random.IntN(40)) * time.Millisecond, false
+		return time.Duration(1+random.IntN(40)) * time.Millisecond, false
 	case 3, 4:
-		f.hits[key]++
 		return 0, true
 	}
 	return 0, false

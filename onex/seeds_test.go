@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"reflect"
 	"runtime"
 	"strconv"
 	"sync"
@@ -15,6 +16,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/omninode-ai/omninode/internal/delivery"
@@ -63,6 +65,25 @@ func TestSeeds(t *testing.T) {
 		n, *firstSeed, seedRecords, aborted)
 	if aborted == 0 {
 		t.Error("no transaction was aborted: the faults do not bite")
+	}
+}
+
+// TestSeedSchedule: what goes wrong, and in what order, is a function of the seed alone.
+func TestSeedSchedule(t *testing.T) {
+	t.Parallel()
+	for seed := range uint64(3) {
+		if !reflect.DeepEqual(seedSchedule(seed), seedSchedule(seed)) {
+			t.Errorf("seed %d has two schedules", seed)
+		}
+		if reflect.DeepEqual(seedSchedule(seed), seedSchedule(seed+1)) {
+			t.Errorf("seeds %d and %d have one schedule", seed, seed+1)
+		}
+		for n := range uint64(500) {
+			late, lost := seedAnswerFate(seed, kmsg.Produce, n)
+			if again, gone := seedAnswerFate(seed, kmsg.Produce, n); late != again || lost != gone {
+				t.Errorf("seed %d: answer %d has two fates", seed, n)
+			}
+		}
 	}
 }
 
@@ -118,6 +139,7 @@ type seedProcess struct {
 
 // seedRun is one seed.
 type seedRun struct {
+	seed    uint64
 	random  *rand.Rand // of the main goroutine
 	cluster *kfake.Cluster
 	faults  *seedFaults
@@ -126,7 +148,7 @@ type seedRun struct {
 }
 
 func newSeedRun(seed uint64) *seedRun {
-	return &seedRun{random: rand.New(rand.NewPCG(seed, 0)), store: engine.NewMemory()}
+	return &seedRun{seed: seed, random: rand.New(rand.NewPCG(seed, 0)), store: engine.NewMemory()}
 }
 
 func seedAsk() event.Ref    { return event.MustRef("seeded/ask.v1") }
@@ -143,7 +165,7 @@ func (r *seedRun) run(w way) error {
 	}
 	defer r.cluster.Close()
 	reading := context.Background()
-	r.faults = newSeedFaults(r.cluster, rand.New(rand.NewPCG(r.random.Uint64(), 1)))
+	r.faults = newSeedFaults(r.cluster, r.seed)
 	ctx, cancel := context.WithTimeout(context.Background(), seedBudget)
 	defer cancel()
 	working, finish := context.WithCancel(ctx)
