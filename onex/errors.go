@@ -53,6 +53,20 @@ func (e *InvalidStateError) Unwrap() error { return e.Err }
 // DeadLetterClass implements engine.Classified.
 func (e *InvalidStateError) DeadLetterClass() engine.Class { return engine.PermanentFailure }
 
+// StateTooLargeError says that a workflow's instance would have a state that is too large to keep. It is
+// permanent; an answer that causes it fails the instance.
+type StateTooLargeError struct {
+	Key   string
+	Bytes int
+}
+
+func (e *StateTooLargeError) Error() string {
+	return fmt.Sprintf("state of instance %q would have %d bytes, at most %d are kept", e.Key, e.Bytes, maxState)
+}
+
+// DeadLetterClass implements engine.Classified.
+func (e *StateTooLargeError) DeadLetterClass() engine.Class { return engine.TooLarge }
+
 // Error is what ends a process, as a person sees it: a stable code, what happened, what to do next.
 type Error struct {
 	Code   string // ONEX_<AREA>_<NNN>_<NAME>
@@ -76,5 +90,6 @@ const (
 	CodeExactlyOnce = "ONEX_KAFKA_001_EXACTLY_ONCE"
 	CodeReplaced    = "ONEX_NODE_003_REPLACED"
 	CodeState       = "ONEX_STATE_001_DIFFERS"
+	CodeWorkflow    = "ONEX_WORKFLOW_001_REFUSED"
 	CodeInternal    = "ONEX_NODE_004_FAILED"
 )

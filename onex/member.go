@@ -69,6 +69,9 @@ func (m *member) run(ctx, work context.Context) (err error) {
 		return err
 	}
 	defer m.store.Close()
+	if err := m.define(ctx); err != nil {
+		return err
+	}
 	epoch, err := m.register(ctx)
 	defer func() {
 		if !errors.Is(err, kafka.ErrReplaced) { // what is registered now is the other process

@@ -3,6 +3,7 @@ package onex_test
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -106,4 +107,96 @@ func TestSubWorkflow(t *testing.T) {
 			t.Errorf("inner workflow %d answers %q, want %q: %v", n.N, at, want, err)
 		}
 	}
+}
+
+// rested describes an orchestrator whose second step comes after a delay.
+func rested(name, worker string, change func(wf *onex.Workflow)) onex.Node {
+	wf := &onex.Workflow{
+		Start: ref(name, "start"), Completed: ref(name, "done"), Failed: ref(name, "failed"),
+		Steps: []onex.Step{
+			{Name: "first", Send: ref(worker, "ask"), Success: []event.Ref{ref(worker, "answer")}},
+			{Name: "rest", After: []string{"first"}, Delay: time.Second},
+			{Name: "second", After: []string{"rest"}, Send: ref(worker, "ask"), Success: []event.Ref{ref(worker, "answer")}},
+		},
+	}
+	change(wf)
+	return orchestrator(name, wf)
+}
+
+// TestNewerVersionContinuesInstances: an instance that a process of an older version began goes on by its
+// definition in one of a newer version, which begins others by its own.
+func TestNewerVersionContinuesInstances(t *testing.T) {
+	t.Parallel()
+	f := setup(t)
+	name, hand := f.name("flow"), f.name("hand")
+	worker := echo(onex.Effect, hand, engine.RetryPolicy{}, succeed)
+	f.start("hand", worker)
+	older := rested(name, hand, func(wf *onex.Workflow) { wf.Steps[1].Delay = 2 * time.Second })
+	r := f.start("a", older)
+	const instances = 20
+	for i := range instances {
+		f.produce(root(event.Command, ref(name, "start"), fmt.Sprint("old-", i), number{N: i}))
+	}
+	f.resting(name, instances)
+	r.halt()
+	newer := rested(name, hand, func(wf *onex.Workflow) {
+		wf.Steps[1].Delay = time.Hour
+		wf.Steps = append(wf.Steps, onex.Step{Name: "never", After: []string{"rest"}, Delay: time.Hour})
+	})
+	f.start("a", newer)
+	f.produce(root(event.Command, ref(name, "start"), "new", number{N: 99}))
+	seen := map[string]bool{}
+	for _, rec := range f.collect(instances, topicOf(event.Event, ref(name, "done"))) {
+		seen[string(rec.Key)] = true
+	}
+	if len(seen) != instances || seen["worker-new"] {
+		t.Errorf("%d instances ended: %v", len(seen), seen)
+	}
+	var definitions int
+	if err := f.db.QueryRow(t.Context(), fmt.Sprintf(`SELECT count(*) FROM %q.workflow`, provision.Schema(name))).Scan(&definitions); err != nil || definitions != 2 {
+		t.Errorf("%d definitions are stored, %v", definitions, err)
+	}
+	var running int
+	if err := f.db.QueryRow(t.Context(), fmt.Sprintf(`SELECT count(*) FROM %q.instance WHERE status = 'running'`, provision.Schema(name))).Scan(&running); err != nil || running != 1 {
+		t.Errorf("%d instances run, %v", running, err)
+	}
+}
+
+// resting waits until n instances of a node wait for a delay.
+func (f *fixture) resting(node string, n int) {
+	f.t.Helper()
+	query := fmt.Sprintf(`SELECT count(*) FROM %q.timer WHERE name = 'delay:rest'`, provision.Schema(node))
+	f.eventually("instances wait for a delay", func() error {
+		var waiting int
+		if err := f.db.QueryRow(f.t.Context(), query).Scan(&waiting); err != nil || waiting != n {
+			return fmt.Errorf("%d instances: %w", waiting, err)
+		}
+		return nil
+	})
+}
+
+// TestVersionThatCannotGoOnIsRefused: a process whose workflow lacks a step that instances can still reach
+// does not start, and says which and what to do; once they have ended, or if it says what replaces the step, it does.
+func TestVersionThatCannotGoOnIsRefused(t *testing.T) {
+	t.Parallel()
+	f := setup(t)
+	name, hand := f.name("flow"), f.name("hand")
+	f.start("hand", echo(onex.Effect, hand, engine.RetryPolicy{}, succeed))
+	same := func(*onex.Workflow) {}
+	r := f.start("a", rested(name, hand, func(wf *onex.Workflow) { wf.Steps[1].Delay = time.Hour }))
+	f.produce(root(event.Command, ref(name, "start"), "k", number{N: 1}))
+	f.resting(name, 1)
+	r.halt()
+	renamed := func(replaces ...string) onex.Node {
+		return rested(name, hand, func(wf *onex.Workflow) { wf.Steps[2].Name, wf.Steps[2].Replaces = "third", replaces })
+	}
+	env := f.env([]onex.Node{renamed()}, "a")
+	refused := f.launch(env, renamed())
+	<-refused.done
+	wrong, ok := errors.AsType[*onex.Error](refused.err)
+	if !ok || wrong.Code != onex.CodeWorkflow || !strings.Contains(wrong.Error(), "step second") || !strings.Contains(wrong.Error(), "replaces: [second]") || wrong.Remedy == "" {
+		t.Fatalf("process ended with %v", refused.err)
+	}
+	f.start("a", renamed("second")).halt()
+	f.start("a", rested(name, hand, same)).halt()
 }

@@ -20,14 +20,15 @@ type Workflow struct {
 // Step sends a command and waits for an answer; without Send it only waits, for an answer or for Delay
 // to pass.
 type Step struct {
-	Name    string
-	After   []string
-	Send    event.Ref // zero: await only
-	Success []event.Ref
-	Failure []event.Ref
-	Undo    event.Ref     // zero: nothing to compensate
-	Timeout time.Duration // 0: waits without bound
-	Delay   time.Duration // the step succeeds once it has passed; 0: the step waits for an answer
+	Name     string
+	After    []string
+	Send     event.Ref // zero: await only
+	Success  []event.Ref
+	Failure  []event.Ref
+	Undo     event.Ref     // zero: nothing to compensate
+	Timeout  time.Duration // 0: waits without bound
+	Replaces []string      // steps of earlier definitions whose part it takes
+	Delay    time.Duration // the step succeeds once it has passed; 0: the step waits for an answer
 }
 
 // Builders builds the messages of a workflow. Each function gets the JSON object

@@ -4,6 +4,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/omninode-ai/omninode/onex/workflow"
 )
 
 // patient is the shop's workflow with an hour between the charge and what follows it.
@@ -23,16 +25,16 @@ func TestDelay(t *testing.T) {
 		status string
 		timers string
 	}{
-		"is not begun":              {[]string{start, placed}, chargeSent + " " + giftSent, running, "timeout:charge"},
-		"passes":                    {[]string{start, placed, charged}, "", running, "delay:cool_off"},
-		"has passed":                {[]string{start, placed, charged, passed}, "", running, "timeout:ready"},
-		"is the way to the end":     {[]string{start, placed, charged, passed, packed, ready}, doneSent, completed, ""},
-		"cannot be cut short":       {[]string{start, placed, charged, packed, ready}, "", running, "delay:cool_off"},
-		"ends once":                 {[]string{start, placed, charged, passed, passed, packed, ready}, doneSent, completed, ""},
-		"lets an early answer wait": {[]string{start, placed, charged, packed, ready, passed}, doneSent, completed, ""},
+		"is not begun":              {[]string{start, placed}, chargeSent + " " + giftSent, workflow.Running, "timeout:charge"},
+		"passes":                    {[]string{start, placed, charged}, "", workflow.Running, "delay:cool_off"},
+		"has passed":                {[]string{start, placed, charged, passed}, "", workflow.Running, "timeout:ready"},
+		"is the way to the end":     {[]string{start, placed, charged, passed, packed, ready}, doneSent, workflow.Completed, ""},
+		"cannot be cut short":       {[]string{start, placed, charged, packed, ready}, "", workflow.Running, "delay:cool_off"},
+		"ends once":                 {[]string{start, placed, charged, passed, passed, packed, ready}, doneSent, workflow.Completed, ""},
+		"lets an early answer wait": {[]string{start, placed, charged, packed, ready, passed}, doneSent, workflow.Completed, ""},
 		"is forgotten after a failure": {
 			[]string{start, placed, "pay/declined.v1"},
-			"cancel[cancel step charge: pay/declined.v1]flow:k@place/undo failed[failed step charge: pay/declined.v1]@", failed, "",
+			"cancel[cancel step charge: pay/declined.v1]flow:k@place/undo failed[failed step charge: pay/declined.v1]@", workflow.Failed, "",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -6,22 +6,27 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/omninode-ai/omninode/onex/engine"
 	"github.com/omninode-ai/omninode/onex/event"
+	"github.com/omninode-ai/omninode/onex/workflow"
 )
 
 // interpreter runs the instances of a workflow. It keeps nothing itself: an instance is the state of
 // its key, and every call turns one state and one event into the next state and what to send.
 type interpreter struct {
 	wf       *Workflow
+	def      workflow.Definition
+	hash     string
+	broken   error // the workflow cannot be written as data
 	build    Builders
 	decoders map[event.Ref]func([]byte) error
 }
 
 func newInterpreter(wf *Workflow, b Builders, decoders map[event.Ref]func([]byte) error) *interpreter {
-	return &interpreter{wf: wf, build: b, decoders: decoders}
+	in := &interpreter{wf: wf, def: wf.Definition(), build: b, decoders: decoders}
+	_, in.hash, in.broken = in.def.Encode()
+	return in
 }
 
 func (in *interpreter) routes() Routes {
@@ -34,49 +39,15 @@ func (in *interpreter) routes() Routes {
 	return routes
 }
 
-// What an instance or one of its steps is doing.
-const (
-	running   = "running"
-	completed = "completed"
-	failed    = "failed"
-
-	stepSent      = "sent"  // its command was sent, or it awaits its answer
-	stepEarly     = "early" // its answer came before the steps it comes after
-	stepSucceeded = "succeeded"
-	stepFailed    = "failed"
-	stepUndone    = "undone" // its compensation was sent
-)
-
-// What the timers of a step are called.
-const (
-	timeoutPrefix = "timeout:"
-	delayPrefix   = "delay:"
-)
-
-// instance is the stored state of a workflow's instance.
-type instance struct {
-	Key     string                     `json:"key"`
-	Status  string                     `json:"status"`
-	Start   json.RawMessage            `json:"start"`
-	Steps   map[string]string          `json:"steps"`
-	Done    []string                   `json:"done,omitempty"` // succeeded steps in order
-	Answers map[string]json.RawMessage `json:"answers"`        // by ref
-	Reason  string                     `json:"reason,omitempty"`
-	Late    []lateAnswer               `json:"late,omitempty"`
-	Parent  *engine.Position           `json:"parent,omitempty"` // the step of another workflow that started this one
-}
-
-// lateAnswer is an answer that came after the end.
-type lateAnswer struct {
-	Type string `json:"type"`
-	Step string `json:"step"`
-}
+// maxState bounds the stored state of an instance, in bytes.
+const maxState = event.MaxDataBytes
 
 // handle implements engine.Handler for the start command, every answer and every timer.
 func (in *interpreter) handle(ctx context.Context, c engine.Call) engine.Outcome {
-	r := &run{interpreter: in, call: c}
-	var err error
+	r := &run{interpreter: in, call: c, ctx: ctx}
+	err := in.broken
 	switch {
+	case err != nil:
 	case c.Timer != "":
 		err = r.load(r.fired)
 	case c.Event.Type == in.wf.Start:
@@ -90,86 +61,54 @@ func (in *interpreter) handle(ctx context.Context, c engine.Call) engine.Outcome
 	if r.instance == nil {
 		return engine.Outcome{}
 	}
-	return r.outcome(ctx)
+	return r.outcome()
 }
 
 // run is one call of the interpreter.
 type run struct {
 	*interpreter
 
+	ctx      context.Context //nolint:containedctx // of the one call this is
 	call     engine.Call
-	instance *instance // nil: nothing changes
-	sends    []send
+	instance *workflow.Instance // nil: nothing changes
+	before   string             // its status when the call began
+	forms    []form
+	out      []engine.Emission
+	failure  *failure // what could not be built
+	retrying bool     // by the clock
 }
 
-// send is a message to be built once the instance is in its next state.
-type send struct {
-	class event.Class
-	typ   event.Ref
-	build Build
-	at    engine.Position
-}
-
-func (r *run) outcome(ctx context.Context) engine.Outcome {
-	view, err := r.instance.view()
-	if err != nil {
-		return engine.Outcome{Err: &InvalidStateError{Key: r.instance.Key, Err: err}}
-	}
-	var out Emissions
-	for _, s := range r.sends {
-		if err := out.build(ctx, s, view); err != nil {
-			return engine.Outcome{Err: err}
-		}
-	}
+// outcome turns the instance as it is now into what is stored. An answer that would make the state too
+// large fails the instance instead: nothing is stored of it but that.
+func (r *run) outcome() engine.Outcome {
 	state, err := json.Marshal(r.instance)
 	if err != nil {
 		return engine.Outcome{Err: &InvalidStateError{Key: r.instance.Key, Err: err}}
 	}
-	return engine.Outcome{State: state, Emissions: out.list, Timers: r.timers()}
+	if len(state) > maxState && r.instance.End == "" {
+		tooLarge := &StateTooLargeError{Key: r.instance.Key, Bytes: len(state)}
+		if r.call.State == nil || r.call.Timer != "" {
+			return engine.Outcome{Err: tooLarge}
+		}
+		r.out = nil
+		return r.again(func() error {
+			r.fail(workflow.Failed, tooLarge.Error())
+			return nil
+		})
+	}
+	o := engine.Outcome{State: state, Emissions: r.out, Timers: r.timers()}
+	if r.instance.Status != r.before {
+		o.Instance = &engine.Instance{Definition: r.instance.Definition, Status: r.instance.Status}
+	}
+	return o
 }
 
-func (e *Emissions) build(ctx context.Context, s send, view []byte) error {
-	if s.build == nil {
-		return engine.Permanent(fmt.Errorf("workflow has no builder of %s", s.typ))
+// again begins the call anew with what is stored.
+func (r *run) again(f func() error) engine.Outcome {
+	if err := r.load(f); err != nil {
+		return engine.Outcome{Err: err}
 	}
-	key, data, err := s.build(ctx, view)
-	if err != nil {
-		return fmt.Errorf("build %s: %w", s.typ, err)
-	}
-	e.Add(s.class, s.typ, key, data)
-	if e.err != nil {
-		return e.err
-	}
-	e.list[len(e.list)-1].Position = &s.at
-	return nil
-}
-
-// view returns what Builders describes.
-func (i *instance) view() ([]byte, error) {
-	v := make(map[string]any, len(i.Answers)+3)
-	for ref, data := range i.Answers {
-		v[ref] = data
-	}
-	v["key"], v["start"], v["reason"] = i.Key, i.Start, i.Reason
-	return json.Marshal(v)
-}
-
-// timers returns the timers of the steps that still wait; the runtime keeps the time of those that
-// are already set.
-func (r *run) timers() []engine.Timer {
-	var timers []engine.Timer
-	for _, s := range r.wf.Steps {
-		if r.instance.Status != running || r.instance.Steps[s.Name] != stepSent {
-			continue
-		}
-		if s.Timeout > 0 {
-			timers = append(timers, engine.Timer{Name: timeoutPrefix + s.Name, After: s.Timeout})
-		}
-		if s.Delay > 0 {
-			timers = append(timers, engine.Timer{Name: delayPrefix + s.Name, After: s.Delay})
-		}
-	}
-	return timers
+	return r.outcome()
 }
 
 // start creates the instance of a key; a second start of the same key changes nothing.
@@ -181,14 +120,21 @@ func (r *run) start() error {
 	if err := r.decode(e); err != nil {
 		return err
 	}
-	r.instance = &instance{
-		Key: e.PartitionKey, Status: running, Start: e.Data,
-		Steps: map[string]string{}, Answers: map[string]json.RawMessage{},
+	r.instance = &workflow.Instance{
+		Key: e.PartitionKey, Definition: r.hash, Status: workflow.Running, Start: e.Data,
+		Steps: map[string]string{}, Answers: map[string]json.RawMessage{}, Cause: e.ID, Chain: e.CorrelationID,
 	}
 	if e.WorkflowID != "" {
 		r.instance.Parent = &engine.Position{WorkflowID: e.WorkflowID, StepID: e.StepID}
 	}
-	r.advance()
+	r.mark("", "started", e.ID)
+	if err := r.prepare(); err != nil {
+		return err
+	}
+	r.work()
+	if r.failure != nil {
+		return r.failure.err // there is nothing yet that could be halted
+	}
 	return nil
 }
 
@@ -203,180 +149,108 @@ func (r *run) decode(e event.Envelope) error {
 	return nil
 }
 
-// load reads the instance and lets f change it. An answer to nothing that was started here is none
-// of our business.
+// load reads the instance, lets f change it and goes on with it. An answer to nothing that was started
+// here is none of our business.
 func (r *run) load(f func() error) error {
 	if r.call.State == nil {
 		return nil
 	}
-	var i instance
-	if err := json.Unmarshal(r.call.State, &i); err != nil {
+	i, err := workflow.Read(r.call.State)
+	if err != nil {
 		return &InvalidStateError{Key: r.call.Event.PartitionKey, Err: err}
 	}
-	if i.Steps == nil {
-		i.Steps = map[string]string{}
+	r.instance, r.before = i, i.Status
+	if i.Definition == "" {
+		i.Definition, r.before = r.hash, ""
 	}
-	if i.Answers == nil {
-		i.Answers = map[string]json.RawMessage{}
-	}
-	r.instance = &i
-	return f()
-}
-
-// answer applies an answer to the step that awaits it.
-func (r *run) answer() error {
-	e := r.call.Event
-	step, success, ok := r.match(e)
-	if !ok {
-		r.instance = nil
-		return nil
-	}
-	if err := r.decode(e); err != nil {
+	if err := r.prepare(); err != nil {
 		return err
 	}
-	i := r.instance
-	if state := i.Steps[step.Name]; state != "" && state != stepSent {
-		r.instance = nil // answered before
-		return nil
+	if err := f(); err != nil || r.instance == nil {
+		return err
 	}
-	i.Answers[e.Type.String()] = e.Data
+	r.work()
+	return nil
+}
+
+// prepare finds how the instance takes each of its steps.
+func (r *run) prepare() (err error) {
+	r.forms, err = r.interpreter.forms(r.ctx, r.instance)
+	return err
+}
+
+// nothing says that the call changes nothing.
+func (r *run) nothing() error {
+	r.instance = nil
+	return nil
+}
+
+// work goes on as far as it can: forwards, or back once the instance has failed.
+func (r *run) work() {
+	if r.instance.End == "" {
+		r.advance()
+	}
+	if r.instance.End != "" {
+		r.unwind()
+	}
+	r.settle()
+}
+
+func (r *run) mark(step, was, by string) {
+	r.instance.Trail = append(r.instance.Trail, workflow.Mark{At: r.call.Now.UTC(), Step: step, Was: was, By: by})
+}
+
+// set puts a step into a state.
+func (r *run) set(step, state string) {
+	r.instance.Steps[step] = state
+	r.mark(step, state, r.call.Event.ID)
+}
+
+func (r *run) step(name string) (form, bool) {
+	for _, f := range r.forms {
+		if f.Name == name {
+			return f, true
+		}
+	}
+	return form{}, false
+}
+
+// view returns what Builders describes.
+func (r *run) view() ([]byte, error) {
+	v := make(map[string]any, len(r.instance.Answers)+3)
+	for ref, data := range r.instance.Answers {
+		v[ref] = data
+	}
+	v["key"], v["start"], v["reason"] = r.instance.Key, r.instance.Start, r.instance.Reason
+	return json.Marshal(v)
+}
+
+// emit builds a message of one type from all that the instance has seen.
+func (r *run) emit(class event.Class, typ event.Ref, build Build, at engine.Position) error {
+	if build == nil {
+		return engine.Permanent(fmt.Errorf("workflow has no builder of %s", typ))
+	}
+	view, err := r.view()
+	if err != nil {
+		return &InvalidStateError{Key: r.instance.Key, Err: err}
+	}
+	key, data, err := build(r.ctx, view)
+	if err != nil {
+		return fmt.Errorf("build %s: %w", typ, err)
+	}
+	var one Emissions
+	one.Add(class, typ, key, data)
 	switch {
-	case i.Status != running:
-		r.late(step, success)
-	case !success:
-		i.Steps[step.Name] = stepFailed
-		r.fail(fmt.Sprintf("step %s: %s", step.Name, e.Type))
-	case i.Steps[step.Name] == stepSent:
-		r.succeed(step)
-		r.advance()
-	default:
-		i.Steps[step.Name] = stepEarly
-		r.advance()
+	case one.err != nil:
+		return one.err
+	case key == "" || len(key) > event.MaxAttribute:
+		return engine.Permanent(fmt.Errorf("build %s: its key has %d bytes, 1 to %d are allowed", typ, len(key), event.MaxAttribute))
+	case len(one.list[0].Data) > event.MaxDataBytes:
+		return engine.Permanent(fmt.Errorf("build %s: it has %d bytes, at most %d are allowed", typ, len(one.list[0].Data), event.MaxDataBytes))
 	}
+	one.list[0].Position = &at
+	r.out = append(r.out, one.list...)
 	return nil
-}
-
-func (r *run) succeed(s Step) {
-	r.instance.Steps[s.Name] = stepSucceeded
-	r.instance.Done = append(r.instance.Done, s.Name)
-}
-
-// match finds the step an event answers: the one its step id names, or the only one that awaits its
-// type without having sent a command (its event follows from somebody else's step).
-func (r *run) match(e event.Envelope) (s Step, success, ok bool) {
-	mine := e.WorkflowID == r.wf.id(r.instance.Key)
-	for _, s := range r.wf.Steps {
-		success := slices.Contains(s.Success, e.Type)
-		if !success && !slices.Contains(s.Failure, e.Type) {
-			continue
-		}
-		if s.Send.IsZero() || e.WorkflowID == "" || mine && e.StepID == s.Name {
-			return s, success, true
-		}
-	}
-	return Step{}, false, false
-}
-
-// late records an answer that came after the end. A step that succeeded after all is compensated.
-func (r *run) late(s Step, success bool) {
-	i := r.instance
-	i.Late = append(i.Late, lateAnswer{Type: r.call.Event.Type.String(), Step: s.Name})
-	if !success {
-		i.Steps[s.Name] = stepFailed
-		return
-	}
-	r.succeed(s)
-	if i.Status == failed {
-		r.undo(s)
-	}
-}
-
-// fired applies a timer if its step still waits: a delay has passed, or no answer came.
-func (r *run) fired() error {
-	kind, name, _ := strings.Cut(r.call.Timer, ":")
-	k := r.wf.step(name)
-	if k < 0 || r.instance.Status != running || r.instance.Steps[name] != stepSent {
-		r.instance = nil
-		return nil
-	}
-	s := r.wf.Steps[k]
-	if kind+":" == delayPrefix {
-		r.succeed(s)
-		r.advance()
-		return nil
-	}
-	r.fail(fmt.Sprintf("step %s: no answer within %s", name, s.Timeout))
-	return nil
-}
-
-// advance sends every step whose predecessors are done, and completes the instance when all are.
-func (r *run) advance() {
-	for changed := true; changed; {
-		changed = false
-		for _, s := range r.wf.Steps {
-			state := r.instance.Steps[s.Name]
-			if (state == "" || state == stepEarly) && r.done(s.After) {
-				changed = true
-				r.begin(s, state)
-			}
-		}
-	}
-	if len(r.instance.Done) == len(r.wf.Steps) {
-		r.instance.Status = completed
-		r.final(r.wf.Completed, r.build.Completed)
-	}
-}
-
-func (r *run) begin(s Step, state string) {
-	if state == stepEarly {
-		r.succeed(s)
-		return
-	}
-	r.instance.Steps[s.Name] = stepSent
-	if !s.Send.IsZero() {
-		r.sends = append(r.sends, send{event.Command, s.Send, r.build.Send[s.Name], r.position(s.Name)})
-	}
-}
-
-func (r *run) done(steps []string) bool {
-	return !slices.ContainsFunc(steps, func(s string) bool { return r.instance.Steps[s] != stepSucceeded })
-}
-
-// fail ends the instance: what succeeded is undone in reverse order, then the failure is told.
-func (r *run) fail(reason string) {
-	i := r.instance
-	i.Status, i.Reason = failed, reason
-	for _, s := range r.wf.Steps {
-		if i.Steps[s.Name] == stepEarly {
-			r.succeed(s)
-		}
-	}
-	for _, name := range slices.Backward(i.Done) {
-		if k := r.wf.step(name); k >= 0 {
-			r.undo(r.wf.Steps[k])
-		}
-	}
-	r.final(r.wf.Failed, r.build.Failed)
-}
-
-func (r *run) undo(s Step) {
-	if s.Undo.IsZero() {
-		return
-	}
-	r.instance.Steps[s.Name] = stepUndone
-	r.sends = append(r.sends, send{event.Command, s.Undo, r.build.Undo[s.Name], r.position(s.Name + "/undo")})
-}
-
-// final emits the event that ends the instance, as an answer to the workflow that started it.
-func (r *run) final(t event.Ref, build Build) {
-	if t.IsZero() {
-		return
-	}
-	var at engine.Position
-	if r.instance.Parent != nil {
-		at = *r.instance.Parent
-	}
-	r.sends = append(r.sends, send{event.Event, t, build, at})
 }
 
 func (r *run) position(step string) engine.Position {
@@ -386,8 +260,4 @@ func (r *run) position(step string) engine.Position {
 // id names an instance in the envelopes that belong to it.
 func (wf *Workflow) id(key string) string {
 	return cmp.Or(wf.Completed.Node, wf.Failed.Node, wf.Start.Node) + ":" + key
-}
-
-func (wf *Workflow) step(name string) int {
-	return slices.IndexFunc(wf.Steps, func(s Step) bool { return s.Name == name })
 }

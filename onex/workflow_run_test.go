@@ -12,6 +12,7 @@ import (
 
 	"github.com/omninode-ai/omninode/onex/engine"
 	"github.com/omninode-ai/omninode/onex/event"
+	"github.com/omninode-ai/omninode/onex/workflow"
 )
 
 // text is a payload that says what it was built from.
@@ -74,9 +75,9 @@ func newPlay(t *testing.T) *play {
 	return playOf(t, shop)
 }
 
-func playOf(t *testing.T, workflow func() (*Workflow, Builders)) *play {
+func playOf(t *testing.T, flow func() (*Workflow, Builders)) *play {
 	t.Helper()
-	wf, b := workflow()
+	wf, b := flow()
 	decoders := map[event.Ref]func([]byte) error{wf.Start: anyJSON}
 	for _, s := range wf.Steps {
 		for _, r := range slices.Concat(s.Success, s.Failure) {
@@ -142,9 +143,9 @@ func emitted(out engine.Outcome) string {
 	return strings.Join(said, " ")
 }
 
-func (p *play) instance() instance {
+func (p *play) instance() workflow.Instance {
 	p.t.Helper()
-	var i instance
+	var i workflow.Instance
 	if err := json.Unmarshal(p.state, &i); err != nil {
 		p.t.Fatal(err)
 	}
@@ -172,38 +173,38 @@ func TestWorkflow(t *testing.T) {
 			{"pay/charged.v1", ""},
 			{"gift/packed.v1", ""},
 			{"orders/ready.v1", doneSent},
-		}, completed, ""},
+		}, workflow.Completed, ""},
 		"answer before its step": {[]happens{
 			{"flow/start.v1", placeSent},
 			{"orders/placed.v1", chargeSent + " " + giftSent},
 			{"orders/ready.v1", ""},
 			{"gift/packed.v1", ""},
 			{"pay/charged.v1", doneSent},
-		}, completed, ""},
+		}, workflow.Completed, ""},
 		"waiting": {[]happens{
 			{"flow/start.v1", placeSent},
 			{"orders/placed.v1", chargeSent + " " + giftSent},
-		}, running, "timeout:charge"},
+		}, workflow.Running, "timeout:charge"},
 		"waiting for the next": {[]happens{
 			{"flow/start.v1", placeSent},
 			{"orders/placed.v1", chargeSent + " " + giftSent},
 			{"pay/charged.v1", ""},
-		}, running, "timeout:ready"},
+		}, workflow.Running, "timeout:ready"},
 		"started twice": {[]happens{
 			{"flow/start.v1", placeSent},
 			{"flow/start.v1", ""},
-		}, running, ""},
+		}, workflow.Running, ""},
 		"answered twice": {[]happens{
 			{"flow/start.v1", placeSent},
 			{"orders/placed.v1", chargeSent + " " + giftSent},
 			{"orders/placed.v1", ""},
-		}, running, "timeout:charge"},
+		}, workflow.Running, "timeout:charge"},
 		"declined": {[]happens{
 			{"flow/start.v1", placeSent},
 			{"orders/placed.v1", chargeSent + " " + giftSent},
 			{"pay/declined.v1", "cancel[cancel step charge: pay/declined.v1]flow:k@place/undo failed[failed step charge: pay/declined.v1]@"},
 			{"pay/charged.v1", ""},
-		}, failed, ""},
+		}, workflow.Failed, ""},
 		"undone in reverse": {[]happens{
 			{"flow/start.v1", placeSent},
 			{"orders/placed.v1", chargeSent + " " + giftSent},
@@ -212,7 +213,7 @@ func TestWorkflow(t *testing.T) {
 				"cancel[cancel step ready: no answer within 1m0s]flow:k@place/undo failed[failed step ready: no answer within 1m0s]@"},
 			{"orders/ready.v1", ""},
 			{"timer:ready", ""},
-		}, failed, ""},
+		}, workflow.Failed, ""},
 		"succeeded after the timeout": {[]happens{
 			{"flow/start.v1", placeSent},
 			{"orders/placed.v1", chargeSent + " " + giftSent},
@@ -220,19 +221,19 @@ func TestWorkflow(t *testing.T) {
 			{"pay/charged.v1", "refund[refund step charge: no answer within 30s]flow:k@charge/undo"},
 			{"pay/charged.v1", ""},
 			{"gift/packed.v1", ""},
-		}, failed, ""},
+		}, workflow.Failed, ""},
 		"declined after the timeout": {[]happens{
 			{"flow/start.v1", placeSent},
 			{"orders/placed.v1", chargeSent + " " + giftSent},
 			{"timer:charge", "cancel[cancel step charge: no answer within 30s]flow:k@place/undo failed[failed step charge: no answer within 30s]@"},
 			{"pay/declined.v1", ""},
-		}, failed, ""},
+		}, workflow.Failed, ""},
 		"timer of a step that was answered": {[]happens{
 			{"flow/start.v1", placeSent},
 			{"orders/placed.v1", chargeSent + " " + giftSent},
 			{"pay/charged.v1", ""},
 			{"timer:charge", ""},
-		}, running, "timeout:ready"},
+		}, workflow.Running, "timeout:ready"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

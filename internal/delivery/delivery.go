@@ -220,6 +220,9 @@ func (p *Processor) decideOne(ctx context.Context, it engine.Item, v engine.View
 		if out, err = p.attempt(ctx, it, d.Call); err == nil {
 			err = ctx.Err() // stopped in the middle: the outcome says nothing
 		}
+		if err == nil && engine.IsUnavailable(out.Err) {
+			err = out.Err
+		}
 		if err != nil {
 			return engine.Commit{}, err
 		}

@@ -2,9 +2,11 @@ package delivery
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/omninode-ai/omninode/onex/engine"
@@ -131,4 +133,23 @@ func TestTimersThatAreCutOff(t *testing.T) {
 		t.Fatal(err)
 	}
 	want(t, "left", len(r.firedItems(t)), 5)
+}
+
+// TestUnavailable: what says nothing about an input is tried again and counts as no attempt.
+func TestUnavailable(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		calls := 0
+		r := newRig(t, engine.Input{}, func(ctx context.Context, c engine.Call) engine.Outcome {
+			if calls++; calls < 5 {
+				return engine.Outcome{Err: engine.Unavailable(errors.New("no definition"))}
+			}
+			return reply(ctx, c)
+		})
+		if err := r.Process(t.Context(), r.claim(t), r.Core.Open(records("k")[0])); err != nil {
+			t.Fatal(err)
+		}
+		want(t, "answers", r.answers(), map[string]string{"k": "0"})
+		want(t, "results", r.seen.results, map[engine.Result]int{engine.Handled: 1})
+	})
 }

@@ -34,6 +34,7 @@ func (s *Store) Commit(ctx context.Context, l engine.Lease, commits ...engine.Co
 	t.state(writes)
 	t.parked(commits)
 	t.timers(commits)
+	t.instances(commits)
 	t.outbox(engine.Sends(commits))
 	t.notify()
 	if t.Len() == 0 {
@@ -60,7 +61,7 @@ func (s *Store) Commit(ctx context.Context, l engine.Lease, commits ...engine.Co
 }
 
 // transaction collects the statements of one commit. Two that touch the same rows take their locks in
-// the same order, so that neither waits for the other: fence, inbox, state, parked, timer, and within
+// the same order, so that neither waits for the other: fence, inbox, state, parked, timer, instance, and within
 // each statement by key. Should they meet all the same, the server ends one, which is tried again.
 type transaction struct {
 	pgx.Batch

@@ -23,7 +23,7 @@ func (s *Store) DueTimers(ctx context.Context, now time.Time, limit int) ([]engi
 		UPDATE timer t SET due_at = $3 FROM (
 			SELECT key, name, due_at FROM timer WHERE due_at <= $1 ORDER BY due_at LIMIT $2 FOR UPDATE SKIP LOCKED) AS d
 		WHERE t.key = d.key AND t.name = d.name
-		RETURNING t.key, t.name, t.attempts, t.cause_id, t.correlation_id, t.workflow_id, t.step_id, t.trace_parent, t.trace_state, d.due_at`
+		RETURNING t.key, t.name, t.attempts, t.cause_id, t.correlation_id, t.workflow_id, t.step_id, t.trace_parent, t.trace_state, t.note, d.due_at`
 	type row struct {
 		engine.Fired
 
@@ -31,7 +31,7 @@ func (s *Store) DueTimers(ctx context.Context, now time.Time, limit int) ([]engi
 	}
 	due, err := collect(ctx, s.pool, func(r pgx.CollectableRow) (f row, err error) {
 		c := &f.Cause
-		err = r.Scan(&f.Key, &f.Name, &f.Attempts, &c.ID, &c.CorrelationID, &c.WorkflowID, &c.StepID, &c.TraceParent, &c.TraceState, &f.due)
+		err = r.Scan(&f.Key, &f.Name, &f.Attempts, &c.ID, &c.CorrelationID, &c.WorkflowID, &c.StepID, &c.TraceParent, &c.TraceState, &f.Note, &f.due)
 		return f, err
 	}, query, now, limit, now.Add(timerHold))
 	if err != nil {

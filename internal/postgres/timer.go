@@ -72,8 +72,8 @@ func (t *transaction) setTimers(sets map[string]*timerSet) {
 			w.add(key, one)
 		}
 	}
-	t.add(`DELETE FROM timer WHERE key = ANY ($1) AND (key, name) NOT IN (SELECT * FROM unnest($2::text[], $3::text[]))`,
-		keys, keptKeys, keptNames)
+	t.add(`DELETE FROM timer WHERE key = ANY ($1) AND NOT starts_with(name, $4)
+			AND (key, name) NOT IN (SELECT * FROM unnest($2::text[], $3::text[]))`, keys, keptKeys, keptNames, engine.AskPrefix)
 	if len(w.keys) == 0 {
 		return
 	}

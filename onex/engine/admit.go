@@ -47,10 +47,10 @@ func (c *Core) Admit(it Item, v View, now time.Time) Decision {
 		return Decision{Verdict: Move}
 	}
 	d := Decision{Verdict: Handle, emits: it.Input.Emits, halt: it.Input.Retry.HaltKey, Call: Call{
-		Event: it.Event, IdempotencyKey: it.IdempotencyKey, Attempt: it.Attempt, State: v.State.Data,
+		Event: it.Event, IdempotencyKey: it.IdempotencyKey, Attempt: it.Attempt, State: v.State.Data, Now: now,
 	}}
 	if it.Timer != nil {
-		d.Call.Timer = it.Timer.Name
+		d.Call.Timer, d.Call.Note = it.Timer.Name, it.Timer.Note
 	}
 	if c.machine == nil {
 		return d

@@ -37,6 +37,8 @@ type Call struct {
 	From, To       string // states of the machine (reducer), To only if no guard decides it; "" elsewhere
 	State          []byte // JSON state of the key (reducer, orchestrator); nil for a new key
 	Timer          string // name of the timer that fired (orchestrator); "" for an event
+	Note           string // of the person who set the timer; "" for any other
+	Now            time.Time
 	Rest           []Call // the calls of a batch after its first; empty elsewhere
 
 	// Choices are the transitions the input may take from From, in the order in which their guards
@@ -55,10 +57,11 @@ type Choice struct {
 // besides it.
 type Outcome struct {
 	Emissions []Emission
-	State     []byte  // new JSON state of the key (reducer, orchestrator)
-	Timers    []Timer // all timers of the key from now on (orchestrator)
-	Choice    int     // ID of the choice that was taken (reducer); 0: the first, if it has no guard
-	Joins     []Join  // run in the transaction that commits the input (effect, reducer)
+	State     []byte    // new JSON state of the key (reducer, orchestrator)
+	Timers    []Timer   // all timers of the key from now on (orchestrator)
+	Instance  *Instance // what the instance is doing now, if that changed (orchestrator)
+	Choice    int       // ID of the choice that was taken (reducer); 0: the first, if it has no guard
+	Joins     []Join    // run in the transaction that commits the input (effect, reducer)
 	Err       error
 
 	// Rest holds an outcome for each of Call.Rest. If it does not, the batch failed as a whole with Err.
@@ -69,6 +72,23 @@ type Outcome struct {
 type Timer struct {
 	Name  string
 	After time.Duration
+}
+
+// AskPrefix begins the names of timers that a person set to ask something of an instance. They stay set
+// until they fire, whatever Timers says.
+const AskPrefix = "ask:"
+
+// Instance says what an instance of a workflow is doing, so that it is found without its state.
+type Instance struct {
+	Definition string // hash of the definition it goes on by
+	Status     string
+}
+
+// StepCount is how many instances of a definition that are in a status have a step in a state. Step "" counts
+// the instances themselves.
+type StepCount struct {
+	Definition, Status, Step, State string
+	N                               int
 }
 
 // Handler turns a call into an outcome. It must be safe for concurrent use with different keys.

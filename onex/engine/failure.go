@@ -88,6 +88,21 @@ type retryAfterError struct {
 func (e *retryAfterError) Error() string { return e.err.Error() }
 func (e *retryAfterError) Unwrap() error { return e.err }
 
+// Unavailable wraps an error that says nothing about the input: something the runtime itself needs does not
+// answer. The input is tried again, as it is when the store does not answer, and no attempt is counted.
+func Unavailable(err error) error { return &unavailableError{err} }
+
+type unavailableError struct{ err error }
+
+func (e *unavailableError) Error() string { return e.err.Error() }
+func (e *unavailableError) Unwrap() error { return e.err }
+
+// IsUnavailable reports whether an error is one of Unavailable.
+func IsUnavailable(err error) bool {
+	_, ok := errors.AsType[*unavailableError](err)
+	return ok
+}
+
 // fault is an item's way to the dead letters.
 type fault struct {
 	class Class

@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 )
@@ -216,7 +217,7 @@ func (m *Memory) writeState(c Commit) {
 
 func (m *Memory) setTimers(key string, writes []TimerWrite) {
 	m.timers = slices.DeleteFunc(m.timers, func(t memoryTimer) bool {
-		return t.Key == key && !slices.ContainsFunc(writes, func(w TimerWrite) bool { return w.Name == t.Name })
+		return t.Key == key && !strings.HasPrefix(t.Name, AskPrefix) && !slices.ContainsFunc(writes, func(w TimerWrite) bool { return w.Name == t.Name })
 	})
 	for _, w := range writes {
 		if !slices.ContainsFunc(m.timers, func(t memoryTimer) bool { return t.Key == key && t.Name == w.Name }) {

@@ -51,6 +51,7 @@ type Fired struct {
 	Name     string
 	Attempts int // calls of the handler so far
 	Cause    TimerCause
+	Note     string // of the person who set it
 }
 
 // TimerCause is what a timer remembers of the event that set it, so that what follows from the
@@ -106,13 +107,14 @@ type Commit struct {
 	Class  Class // of a dead letter
 	Err    error // what went wrong, for the log
 
-	Inbox  bool // remember the item's idempotency key as handled
-	State  *StateWrite
-	Outbox []Outgoing
-	Park   *Park
-	Timers *[]TimerWrite // all timers of the state's key from now on; one already set keeps its time
-	Again  time.Time     // when a failed timer fires again
-	Joins  []Join        // run in order after everything else was written, before it is committed
+	Inbox    bool // remember the item's idempotency key as handled
+	State    *StateWrite
+	Outbox   []Outgoing
+	Park     *Park
+	Instance *Instance     // of the state's key, if it changed
+	Timers   *[]TimerWrite // all timers of the state's key from now on; one already set keeps its time
+	Again    time.Time     // when a failed timer fires again
+	Joins    []Join        // run in order after everything else was written, before it is committed
 
 	halt bool // what a failure of Joins does to the key
 }

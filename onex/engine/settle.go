@@ -83,7 +83,7 @@ func (c *Core) succeed(it Item, v View, to Transition, out Outcome, now time.Tim
 	commit := Commit{Item: it, Result: Handled, Inbox: it.Timer == nil, Joins: out.Joins, halt: to.HaltKey}
 	if out.State != nil || c.machine != nil {
 		commit.State = &StateWrite{Key: it.StateKey, Expect: v.State.Version, Machine: to.To, Data: out.State}
-		commit.Timers = timers(it.Event, out.Timers, now)
+		commit.Timers, commit.Instance = timers(it.Event, out.Timers, now), out.Instance
 	}
 	if c.machine != nil {
 		commit.State.Snapshot = c.snapshot(it, *commit.State)

@@ -14,6 +14,7 @@ import (
 	"github.com/omninode-ai/omninode/onex"
 	"github.com/omninode-ai/omninode/onex/engine"
 	"github.com/omninode-ai/omninode/onex/event"
+	"github.com/omninode-ai/omninode/onex/workflow"
 )
 
 // bench delivers records to a node through the delivery core and keeps what is committed in memory.
@@ -286,7 +287,22 @@ func (b *bench) guarded(in event.Ref, c engine.Call) (out engine.Outcome, err er
 	if out.Err != nil {
 		return out, fmt.Errorf("handler of %s failed on a valid input: %w", in, out.Err)
 	}
-	return out, nil
+	return out, b.stuck(in, out.State)
+}
+
+// stuck says whether an instance of a workflow waits because a message could not be built.
+func (b *bench) stuck(in event.Ref, state []byte) error {
+	if b.c.Node.Workflow == nil || state == nil {
+		return nil
+	}
+	i, err := workflow.Read(state)
+	if err != nil {
+		return err
+	}
+	if i.Stuck != nil {
+		return fmt.Errorf("handler of %s failed on a valid input: %s", in, i.Stuck.Error)
+	}
+	return nil
 }
 
 func invalid(err error) bool {
