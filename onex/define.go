@@ -52,6 +52,6 @@ func (m *member) refused(plan workflow.Plan) error {
 	}
 	return &Error{
 		Code: CodeWorkflow, Err: fmt.Errorf("instances of the workflow that are under way could not go on: %w", errors.Join(errs...)),
-		Remedy: "omninode workflows plan " + m.node.Name + " shows them all; run the earlier version until they have ended",
+		Remedy: "run the earlier version until these instances have ended, or keep what they need",
 	}
 }

@@ -194,7 +194,7 @@ func TestVersionThatCannotGoOnIsRefused(t *testing.T) {
 	refused := f.launch(env, renamed())
 	<-refused.done
 	wrong, ok := errors.AsType[*onex.Error](refused.err)
-	if !ok || wrong.Code != onex.CodeWorkflow || !strings.Contains(wrong.Error(), "step second") || !strings.Contains(wrong.Error(), "replaces: [second]") || wrong.Remedy == "" {
+	if !ok || wrong.Code != onex.CodeWorkflow || !strings.Contains(wrong.Error(), "step second") || !strings.Contains(wrong.Error(), "keep it until") || wrong.Remedy == "" {
 		t.Fatalf("process ended with %v", refused.err)
 	}
 	f.start("a", renamed("second")).halt()

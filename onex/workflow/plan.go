@@ -66,14 +66,14 @@ func compareStep(s Step, now Definition, tally Tally) Finding {
 	unread := now.unread(slices.Concat(s.Success, s.Failure))
 	switch {
 	case ahead > 0 && !ok:
-		f.refuse(ahead, "has yet to take it, and it is gone", "keep it, or let a step that takes its part say replaces: ["+s.Name+"]")
+		f.refuse(ahead, "has yet to take it, and it is gone", "keep it until no instance has yet to take it")
 	case ahead > 0 && !moved && next.Send != s.Send:
 		f.refuse(ahead, fmt.Sprintf("has yet to take it, and it sends %s in place of %s", orNothing(next.Send), orNothing(s.Send)),
-			"send it from a new step, or let this one say replaces: ["+s.Name+"]")
+			"send the new command from a new step, and keep this one until no instance has yet to take it")
 	case waiting > 0 && len(unread) > 0, ahead > 0 && !moved && len(unread) > 0:
 		f.refuse(ahead+waiting, "waits for "+strings.Join(unread, ", ")+", which is not read any more", "keep the answers until none waits")
 	case undo && ahead+waiting+done > 0:
-		f.refuse(ahead+waiting+done, "may have to undo it by "+s.Undo, "keep the undo until none runs, or replace it with replaces: ["+s.Name+"]")
+		f.refuse(ahead+waiting+done, "may have to undo it by "+s.Undo, "keep the undo until none runs")
 	case moved:
 		f.Verdict, f.Why = Replaced, fmt.Sprintf("by %s: who has yet to take it takes that", next.Name)
 	case !ok:
