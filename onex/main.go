@@ -9,11 +9,13 @@ import (
 	"os/signal"
 	"slices"
 	"syscall"
+
+	"github.com/omninode-ai/omninode/internal/rehearsal"
 )
 
 // Main is the main function of a node's program: it runs nodes in one process until SIGTERM or
 // SIGINT and exits. A second signal ends the process at once. With --version it only says what it is, with verify whether the states of
-// its reducers are the fold of their inputs.
+// its reducers are the fold of their inputs, and with rehearse what it would do with records that it is given.
 func Main(nodes ...Node) {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	context.AfterFunc(ctx, stop)                                     // from here on a signal does what it does by default
@@ -31,6 +33,9 @@ func mainCode(ctx context.Context, args []string, stdout, stderr io.Writer, node
 	switch {
 	case len(args) == 1 && args[0] == "verify":
 		err = verify(ctx, Config{Output: stderr}, stdout, nodes)
+	case len(args) == 1 && args[0] == rehearsal.Argument:
+		os.Stdout = os.Stderr // what a handler prints is no answer
+		err = rehearse(ctx, Config{Output: stderr}, os.Stdin, stdout, nodes)
 	case len(args) > 0:
 		fmt.Fprintf(stderr, "error: unknown argument %q\nnext:  nodes are configured by environment variables; verify and --version are all they are told\n", args[0])
 		return 2

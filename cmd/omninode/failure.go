@@ -17,6 +17,7 @@ const (
 	exitMistake     = 1   // something in the user's files or values; a scenario that failed
 	exitUsage       = 2   // unknown command, flag or argument
 	exitEnvironment = 3   // something this machine or a service lacks
+	exitDiffers     = 4   // replay: something would have been otherwise
 	exitInterrupted = 130 // Ctrl-C
 )
 

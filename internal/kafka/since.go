@@ -27,7 +27,7 @@ func (c *Client) ReadSince(ctx context.Context, topics []string, since time.Time
 	if err = errors.Join(err, start.Error()); err != nil {
 		return false, c.reach(err)
 	}
-	from, err := c.admin.ListOffsetsAfterMilli(ctx, since.UnixMilli(), topics...)
+	from, err := c.admin.ListOffsetsAfterMilli(ctx, max(since.UnixMilli(), 0), topics...)
 	if err = errors.Join(err, from.Error()); err != nil {
 		return false, c.reach(err)
 	}

@@ -34,6 +34,15 @@ func (e *BuildError) Error() string {
 
 func (e *BuildError) Unwrap() error { return e.Err }
 
+// BuildNode compiles one node of the module at root to a program and returns where it is.
+func BuildNode(ctx context.Context, root, contracts, node string) (program string, err error) {
+	program, err = filepath.Abs(filepath.Join(root, ".omninode", "bin", node))
+	if err != nil {
+		return "", fmt.Errorf("find a place for the program: %w", err)
+	}
+	return program, build(ctx, root, filepath.Join(contracts, node, "cmd"), program)
+}
+
 // build compiles the command in the folder pkg of the module at root to a program.
 func build(ctx context.Context, root, pkg, to string) error {
 	abs, err := filepath.Abs(pkg)

@@ -31,9 +31,9 @@ func (s *Store) History(ctx context.Context) (states map[string]engine.Stored, s
 		return nil, nil, fmt.Errorf("read states: %w", err)
 	}
 	steps, err = collect(ctx, tx, func(row pgx.CollectableRow) (t engine.Step, err error) {
-		err = row.Scan(&t.Topic, &t.Partition, &t.Offset, &t.EventID, &t.Version)
+		err = row.Scan(&t.Topic, &t.Partition, &t.Offset, &t.EventID, &t.Version, &t.At)
 		return t, err
-	}, `SELECT topic, partition, record_offset, event_id, state_version FROM inbox WHERE state_version IS NOT NULL`)
+	}, `SELECT topic, partition, record_offset, event_id, state_version, handled_at FROM inbox WHERE state_version IS NOT NULL`)
 	if err != nil {
 		return nil, nil, fmt.Errorf("read inbox: %w", err)
 	}

@@ -18,6 +18,7 @@ type Step struct {
 	Offset    int64
 	EventID   string
 	Version   int64
+	At        time.Time // when it was handled
 }
 
 // Range is a part of a partition: offsets From up to, not including, To.
@@ -25,6 +26,13 @@ type Range struct {
 	Topic     string
 	Partition int32
 	From, To  int64
+}
+
+// Moment is a place in a log: a time, an offset of each partition, or, if it is zero, the beginning or the
+// end.
+type Moment struct {
+	Time   time.Time
+	Offset *int64
 }
 
 // Fold computes the states of a reducer anew from the inputs that led to them. It calls the handlers, and
