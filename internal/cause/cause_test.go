@@ -243,3 +243,30 @@ func TestKeysOfSeveralTrees(t *testing.T) {
 		t.Errorf("unknown place: %v", err)
 	}
 }
+
+// TestTimersInARow: timers are in no topic, but their ids follow from what set them: also of attempts at one
+// thing, of what people asked for, and among many events without an end of memory.
+func TestTimersInARow(t *testing.T) {
+	t.Parallel()
+	log := &memory{whole: true}
+	log.add(orderPlaced, "orders", "a", "a", "a")
+	last := "a"
+	for range 20 {
+		last = engine.TimerID("checkout", "retry", last)
+	}
+	log.add(charge, "checkout", "b", last, "a")
+	log.add(charge, "checkout", "c", engine.TimerID("checkout", "ask:cancel", "a"), "a")
+	got, tree := drawn(t, shop(t, log, nil), "b")
+	if !tree.Complete || strings.Count(got, "the timer fired: retry") != 20 {
+		t.Errorf("got:\n%s", got)
+	}
+	wantLines(t, got, "the timer fired: ask:cancel")
+	for i := range 5000 {
+		log.add(orderPlaced, "orders", fmt.Sprint("e", i), "a", "a")
+	}
+	log.add(charge, "checkout", "d", "gone", "a")
+	if got, tree = drawn(t, shop(t, log, nil), "d"); tree.Complete {
+		t.Error("a cause is missing, but the tree says it is complete")
+	}
+	wantLines(t, got, "missing gone")
+}

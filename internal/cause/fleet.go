@@ -8,6 +8,7 @@ import (
 	"github.com/omninode-ai/omninode/contract"
 	"github.com/omninode-ai/omninode/onex/engine"
 	"github.com/omninode-ai/omninode/onex/event"
+	"github.com/omninode-ai/omninode/onex/workflow"
 )
 
 // Fleet is what is known of a fleet from its contracts, and where to ask for the rest.
@@ -74,12 +75,21 @@ func newNode(c *contract.Contract) (*node, error) {
 	return n, nil
 }
 
+// retryTimer is the name of the timer that tries again what a workflow is stuck with.
+const retryTimer = "retry"
+
+// askedRetries is how many retries of a step are known that people asked for.
+const askedRetries = 5
+
 // timers returns the names that timers of a workflow may have.
 func timers(w *contract.Workflow) []string {
-	var names []string
-	for _, s := range w.Steps {
-		for _, kind := range []string{"timeout:", "delay:"} {
-			names = append(names, kind+s.Name)
+	names := []string{retryTimer, workflow.Ask{Cancel: true}.String()}
+	for _, s := range append([]*contract.Step{{}}, w.Steps...) {
+		if s.Name != "" {
+			names = append(names, "timeout:"+s.Name, "delay:"+s.Name)
+		}
+		for n := range askedRetries {
+			names = append(names, workflow.Ask{Step: s.Name, Number: n}.String())
 		}
 	}
 	return names

@@ -3,6 +3,8 @@ package cause
 import (
 	"cmp"
 	"context"
+	"slices"
+	"strings"
 
 	"github.com/omninode-ai/omninode/onex/engine"
 	"github.com/omninode-ai/omninode/onex/event"
@@ -19,7 +21,6 @@ type gathering struct {
 	correlation string          // "": not known yet
 	traces      map[string]*trace
 	letters     map[Place]bool // that were taken
-	pending     map[string]setTimer
 	records     int
 	whole       bool
 	truncated   bool
@@ -35,7 +36,7 @@ func (f *Fleet) gather(ctx context.Context, id string, l Limits) (*gathering, er
 	l.Records = cmp.Or(l.Records, defaultRecords)
 	g := &gathering{
 		fleet: f, limits: l, topics: f.topics(), wanted: map[string]bool{id: true},
-		traces: map[string]*trace{}, letters: map[Place]bool{}, pending: map[string]setTimer{},
+		traces: map[string]*trace{}, letters: map[Place]bool{},
 	}
 	for range maxReadings {
 		g.grew = false
@@ -65,8 +66,13 @@ func (g *gathering) ask(id string) {
 	}
 }
 
-// maxTimers bounds how many timers in a row are looked for that led to nothing but the next.
-const maxTimers = 3
+// How far timers are looked for that are the cause of something: so many in a row, each of which led to
+// nothing but the next, and about so many ids in total. Attempts at one thing may be more.
+const (
+	maxTimers   = 3
+	maxAttempts = 100
+	maxDerived  = 200_000
+)
 
 // fired adds the timers that are the cause of something here. No topic holds them, but their ids follow
 // from the event that set them.
@@ -77,45 +83,66 @@ func (g *gathering) fired() {
 			missing[t.causation] = true
 		}
 	}
-	set := keysOf(g.traces)
-	for range maxTimers {
-		var next []string
-		for _, cause := range set {
-			if len(missing) == 0 {
-				return
-			}
-			next = append(next, g.timersOf(cause, missing)...)
+	var set []setTimer
+	for _, id := range keysOf(g.traces) {
+		for _, n := range g.traces[id].orchestrators() {
+			set = append(set, timersAfter(n, setTimer{id: id})...)
 		}
-		set = next
+	}
+	pending := map[string]setTimer{}
+	for len(set) > 0 && len(missing) > 0 {
+		s := set[0]
+		pending[s.id] = s
+		if missing[s.id] {
+			for at := s; at.node != nil && g.traces[at.id] == nil; at = pending[at.cause] {
+				g.addTimer(at)
+			}
+			delete(missing, s.id)
+		}
+		if set = set[1:]; len(pending)+len(set) < maxDerived {
+			set = append(set, timersAfter(s.node, s)...)
+		}
 	}
 }
 
-// timersOf adds those timers that an event set whose ids are missing, with those between. It returns the
-// ids of all that it may have set.
-func (g *gathering) timersOf(cause string, missing map[string]bool) (ids []string) {
-	for _, n := range g.fleet.nodes {
-		for _, name := range n.timers {
-			id := engine.TimerID(n.name, name, cause)
-			g.pending[id] = setTimer{node: n.name, name: name, cause: cause}
-			ids = append(ids, id)
-			for at := id; missing[id] && g.traces[at] == nil; at = g.pending[at].cause {
-				g.addTimer(at, g.pending[at])
-			}
-			delete(missing, id)
+// orchestrators returns the nodes that may have set timers because of an event.
+func (t *trace) orchestrators() (nodes []*node) {
+	for _, h := range t.inputs {
+		if len(h.node.timers) > 0 && !slices.Contains(nodes, h.node) {
+			nodes = append(nodes, h.node)
 		}
 	}
-	return ids
+	if t.timerOf != nil {
+		nodes = append(nodes, t.timerOf)
+	}
+	return nodes
+}
+
+// timersAfter returns the timers that a node may have set because of an event or of a timer.
+func timersAfter(n *node, s setTimer) (list []setTimer) {
+	for _, name := range n.timers {
+		again := name == retryTimer && s.name == retryTimer && s.depth < maxAttempts
+		asked := strings.HasPrefix(name, engine.AskPrefix) && s.depth > 0 // only ever of the event that began an instance
+		if (s.depth < maxTimers || again) && !asked {
+			list = append(list, setTimer{id: engine.TimerID(n.name, name, s.id), node: n, name: name, cause: s.id, depth: s.depth + 1})
+		}
+	}
+	return list
 }
 
 // setTimer is a timer that an event may have set.
-type setTimer struct{ node, name, cause string }
+type setTimer struct {
+	id, name, cause string
+	node            *node
+	depth           int // timers up to it
+}
 
-func (g *gathering) addTimer(id string, s setTimer) {
-	t := &trace{id: id, typ: s.name, source: event.Source(s.node), causation: s.cause, class: timerClass}
+func (g *gathering) addTimer(s setTimer) {
+	t := &trace{id: s.id, typ: s.name, source: event.Source(s.node.name), causation: s.cause, class: timerClass, timerOf: s.node}
 	if cause := g.traces[s.cause]; cause != nil {
 		t.correlation, t.workflow, t.key = cause.correlation, cause.workflow, cause.key
 	}
-	g.traces[id] = t
+	g.traces[s.id] = t
 }
 
 // timerClass is what stands in place of a topic's class for a timer.

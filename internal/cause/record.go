@@ -21,7 +21,8 @@ type trace struct {
 	inputs                 []handle
 	letters                []letter
 	replays                []replay
-	gone                   bool // the log does not hold the event itself
+	timerOf                *node // set of a timer
+	gone                   bool  // the log does not hold the event itself
 }
 
 // handle is an event as one of its consumers reads it.
