@@ -17,7 +17,7 @@ const (
 	lookAhead = 2 * defaultConcurrency
 	// turnTime is how long a turn begins more: what is handled is then committed, so that slow handlers
 	// do not hold up what others have done.
-	turnTime = 25 * time.Millisecond
+	turnTime = 40 * time.Millisecond
 )
 
 // turn hands out some items to those who settle them: those of a lane one after the other, those of

@@ -41,12 +41,12 @@ type worker struct {
 
 // A partition's queue is paused when it is full and resumed when it is low.
 const (
-	queueFull = 1000
-	queueLow  = 500
+	queueFull = 2000
+	queueLow  = 1000
 )
 
 // commitSize is how many records are at most settled in one transaction.
-const commitSize = 500
+const commitSize = 1000
 
 func newWorker(p *Processor, l engine.Lease, flow func(full bool)) *worker {
 	w := &worker{

@@ -49,7 +49,7 @@ const (
 
 	// What was fetched of a partition is fetched again if it is paused before it is polled: little more
 	// than a worker's queue holds is worth fetching.
-	queuedBytes = 256 << 10
+	queuedBytes = 512 << 10
 
 	// A fetch that is on its way does not ask for partitions which were paused when it left: one that is
 	// resumed waits until the broker answers it, records or not.

@@ -25,6 +25,9 @@ type floor struct {
 	passed  bool     // they have ended: what is read from now on tells the rest
 	next    time.Time
 	empty   int
+
+	asked  int64         // the highest when the writers were asked for
+	answer <-chan answer // nil: they are not
 }
 
 const (
@@ -34,25 +37,55 @@ const (
 	floorDoubt = 30
 )
 
-// raise looks from time to time whether the floor may rise.
-func (f *floor) raise(ctx context.Context, s *Store) error {
-	if f.passed || f.highest <= f.id || time.Now().Before(f.next) {
+// answer says who might have drawn an id that is not visible yet.
+type answer struct {
+	writers []string
+	err     error
+}
+
+// raise looks from time to time whether the floor may rise. It asks beside the reading, which waits for
+// nothing but rows: the answer counts from the first reading that begins after it came.
+func (q *queue) raise(ctx context.Context) error {
+	f := &q.floor
+	if f.answer == nil {
+		if !f.passed && f.highest > f.id && !time.Now().Before(f.next) {
+			f.next, f.asked = time.Now().Add(floorEvery), f.highest
+			to := make(chan answer, 1)
+			f.answer = to
+			q.asking.Go(func() { to <- q.store.writers(ctx) })
+		}
 		return nil
 	}
-	f.next = time.Now().Add(floorEvery)
+	select {
+	case a := <-f.answer:
+		f.answer = nil
+		return f.take(a)
+	default:
+		return nil
+	}
+}
+
+// writers returns the transactions that hold a lock on the outbox.
+func (s *Store) writers(ctx context.Context) (a answer) {
 	const query = `SELECT coalesce(array_agg(DISTINCT virtualtransaction), '{}') FROM pg_locks
 		WHERE locktype = 'relation' AND mode = 'RowExclusiveLock' AND relation = 'outbox'::regclass
 			AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`
-	barrier := f.highest
-	var writers []string
-	if err := s.pool.QueryRow(ctx, query).Scan(&writers); err != nil {
-		return fmt.Errorf("look for writers of the outbox: %w", err)
+	if err := s.pool.QueryRow(ctx, query).Scan(&a.writers); err != nil {
+		a.err = fmt.Errorf("look for writers of the outbox: %w", err)
 	}
-	if f.barrier == 0 {
-		f.barrier, f.writers = barrier, writers
+	return a
+}
+
+// take takes an answer in.
+func (f *floor) take(a answer) error {
+	switch {
+	case a.err != nil:
+		return a.err
+	case f.barrier == 0:
+		f.barrier, f.writers = f.asked, a.writers
 		return nil
 	}
-	f.writers = slices.DeleteFunc(f.writers, func(w string) bool { return !slices.Contains(writers, w) })
+	f.writers = slices.DeleteFunc(f.writers, func(w string) bool { return !slices.Contains(a.writers, w) })
 	f.passed = len(f.writers) == 0
 	return nil
 }

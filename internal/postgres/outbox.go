@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -53,6 +54,7 @@ func (s *Store) Lead(ctx context.Context, f func(ctx context.Context, q engine.Q
 	err = f(term, q)
 	end(nil)
 	<-renewed
+	q.asking.Wait()
 	if cause := context.Cause(term); errors.Is(cause, errTermEnded) {
 		return cause
 	}
@@ -196,6 +198,8 @@ type queue struct {
 	conn  *pgx.Conn // listens
 	term  int64
 	floor floor
+
+	asking sync.WaitGroup // for the floor
 }
 
 var _ engine.Queue = (*queue)(nil)

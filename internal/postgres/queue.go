@@ -19,7 +19,7 @@ func (q *queue) mine(t *transaction) {
 
 // Next implements engine.Queue.
 func (q *queue) Next(ctx context.Context, skip engine.Except, limit int) (records []engine.Queued, more bool, err error) {
-	if err := q.floor.raise(ctx, q.store); err != nil {
+	if err := q.raise(ctx); err != nil {
 		return nil, false, err
 	}
 	topics, keys := make([]string, len(skip.Aggregates)), make([][]byte, len(skip.Aggregates))

@@ -12,17 +12,19 @@ import (
 )
 
 // View implements engine.Store. However many items there are, it is one statement. Each look-up is a
-// query of its own for each row, so that no plan reads a whole table.
+// query of its own for each row, so that no plan reads a whole table; a state that items share is read
+// with the first of them.
 func (s *Store) View(ctx context.Context, items ...engine.Item) ([]engine.View, error) {
 	if items[0].Timer != nil {
 		return s.viewTimers(ctx, items)
 	}
 	n := len(items)
 	inputs, handled, queues, states := make([]string, n), make([]string, n), make([]string, n), make([]*string, n)
+	first := make(map[string]int, n) // by state's key
 	for i, it := range items {
 		inputs[i], handled[i], queues[i] = it.Event.Type.String(), it.IdempotencyKey, it.Record.Key
-		if it.StateKey != "" {
-			states[i] = &it.StateKey
+		if _, shared := first[it.StateKey]; it.StateKey != "" && !shared {
+			states[i], first[it.StateKey] = &it.StateKey, i
 		}
 	}
 	const query = `
@@ -41,6 +43,11 @@ func (s *Store) View(ctx context.Context, items ...engine.Item) ([]engine.View, 
 	}, query, inputs, handled, queues, states, items[0].Record.Topic)
 	if err != nil {
 		return nil, fmt.Errorf("look up %d events from %s on: %w", n, items[0].Event.ID, err)
+	}
+	for i, it := range items {
+		if at, ok := first[it.StateKey]; ok {
+			views[i].State = views[at].State
+		}
 	}
 	return views, nil
 }
