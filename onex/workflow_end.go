@@ -1,6 +1,7 @@
 package onex
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 
@@ -55,6 +56,7 @@ func (r *run) stuck(f *failure, otherwise workflow.Status) workflow.Status {
 		}
 	}
 	s.Error = engine.ErrorText(f.err)
+	_, s.Invalid = errors.AsType[*InvalidOutputError](f.err)
 	i.Stuck = &s
 	if s.Attempts >= stuckPolicy().Attempts || !engine.Temporary(f.err) {
 		return workflow.Halted

@@ -299,10 +299,13 @@ func (b *bench) stuck(in event.Ref, state []byte) error {
 	if err != nil {
 		return err
 	}
-	if i.Stuck != nil {
-		return fmt.Errorf("handler of %s failed on a valid input: %s", in, i.Stuck.Error)
+	switch {
+	case i.Stuck == nil:
+		return nil
+	case i.Stuck.Invalid:
+		return fmt.Errorf("handler of %s broke a schema: %s", in, i.Stuck.Error)
 	}
-	return nil
+	return fmt.Errorf("handler of %s failed on a valid input: %s", in, i.Stuck.Error)
 }
 
 func invalid(err error) bool {

@@ -76,6 +76,7 @@ type Stuck struct {
 	Attempts int       `json:"attempts"`
 	Since    time.Time `json:"since"`
 	Error    string    `json:"error"`
+	Invalid  bool      `json:"invalid,omitempty"` // it was built, and broke its schema
 }
 
 // LateAnswer is an answer that came after the end.
