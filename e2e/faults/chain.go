@@ -130,7 +130,7 @@ func (c *chain) begin(ctx context.Context) error {
 
 // storm sends the records slice by slice, and every two seconds kills a process.
 func (c *chain) storm(ctx context.Context, sum *chainSum) error {
-	total, slices := pick(c.h, 5_000, 100_000), pick(c.h, 8, 32)
+	total, slices := pick(c.h, 3_000, 100_000), pick(c.h, 6, 32)
 	if c.h.twin != "" {
 		slices = 3
 	}
@@ -268,7 +268,7 @@ func (c *chain) check(ctx context.Context, sum *chainSum) error {
 	if err := c.checkInbox(ctx, made); err != nil {
 		return err
 	}
-	if err := c.checkState(ctx, c.gate, c.double); err != nil {
+	if err := c.h.checkFold(ctx, c.fold, c.want, c.gate, c.double); err != nil {
 		return err
 	}
 	for _, node := range []string{c.gate, c.fold} {
@@ -353,11 +353,6 @@ func (c *chain) checkInbox(ctx context.Context, committed []seen) error {
 		}
 		return err
 	})
-}
-
-// checkState wants that each key's state is the fold of its inputs as they came through some nodes.
-func (c *chain) checkState(ctx context.Context, through ...string) error {
-	return c.h.checkFold(ctx, c.fold, c.want, through...)
 }
 
 // checkFold wants that each key's state is the fold of the inputs as they came through some nodes.

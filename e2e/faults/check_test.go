@@ -140,6 +140,22 @@ func TestLongestGap(t *testing.T) {
 	}
 }
 
+func TestStandstills(t *testing.T) {
+	t.Parallel()
+	begin := time.Unix(100, 0)
+	at := func(seconds int) time.Time { return begin.Add(time.Duration(seconds) * time.Second) }
+	records := []seen{{offset: 0, at: at(1)}, {offset: 1, at: at(2)}, {offset: 2, at: at(9)}, {partition: 1, offset: 0, at: at(1)}}
+	history := []move{
+		{topic: "x", after: 1, at: at(2)}, {topic: "x", before: 1, after: 2, at: at(5)}, // it stood still for 3 s
+		{topic: "x", before: 2, after: 3, at: at(10)}, // there was nothing to do until 9
+		{topic: "y", after: 1, at: at(50)}, {topic: "x", partition: 1, claim: true, at: at(40)}, {topic: "x", partition: 1, after: 1, at: at(8)},
+	}
+	got := standstills("x", history, records, begin, at(20))
+	if got[0] != 3*time.Second || got[1] != 7*time.Second {
+		t.Errorf("partitions stood still for %v, want 3s and 7s", got)
+	}
+}
+
 func TestSlope(t *testing.T) {
 	t.Parallel()
 	var at []time.Duration

@@ -6,9 +6,6 @@ import (
 	"fmt"
 	"slices"
 	"time"
-
-	"github.com/omninode-ai/omninode/e2e/faults/roles"
-	"github.com/omninode-ai/omninode/onex/event"
 )
 
 // The bounds of R5; the short form, which runs on machines that do other things, takes them three times.
@@ -125,60 +122,4 @@ func (d *deploy) end(ctx context.Context, resent int) (string, error) {
 		return "", violatedf("a process stopped too slowly: %s", text)
 	}
 	return text, nil
-}
-
-// gaps returns the longest time in which nothing of a partition was settled while there was load: by the
-// history of the fence, and for the compute, which has none, by what it made.
-func (d *deploy) gaps(ctx context.Context) (most time.Duration, where string, err error) {
-	note := func(topic string, partition int32, times []time.Time) {
-		if gap := longestGap(times, d.begun, d.ended); gap > most {
-			most, where = gap, fmt.Sprintf("%s/%d", topic, partition)
-		}
-	}
-	for _, t := range []event.Topic{d.feed.to, roles.Out(d.double.Name), roles.Ask(d.flows.flow.Name, "start")} {
-		times := map[int32][]time.Time{}
-		node := t.Ref.Node
-		if node == d.double.Name {
-			node = d.fold.Name
-		}
-		history, err := d.h.moves(ctx, node)
-		if err != nil {
-			return 0, "", err
-		}
-		for _, m := range history {
-			if m.topic == t.String() && m.after > m.before {
-				times[m.partition] = append(times[m.partition], m.at)
-			}
-		}
-		for partition, list := range times {
-			note(t.String(), partition, list)
-		}
-	}
-	made, err := d.bus.read(ctx, roles.Out(d.double.Name).String(), true)
-	if err != nil {
-		return 0, "", err
-	}
-	times := map[int32][]time.Time{}
-	for _, r := range made {
-		times[r.partition] = append(times[r.partition], r.at)
-	}
-	for partition, list := range times {
-		note("made: "+roles.Out(d.double.Name).String(), partition, list)
-	}
-	return most, where, nil
-}
-
-// longestGap returns the longest time without any of some moments between begin and end.
-func longestGap(moments []time.Time, begin, end time.Time) (most time.Duration) {
-	last := begin
-	for _, t := range slices.SortedFunc(slices.Values(moments), time.Time.Compare) {
-		switch {
-		case t.Before(begin):
-			continue
-		case t.After(end):
-			return max(most, end.Sub(last))
-		}
-		most, last = max(most, t.Sub(last)), t
-	}
-	return max(most, end.Sub(last))
 }

@@ -67,6 +67,7 @@ func (b *bus) newEstate(ctx context.Context, database string) (*estate, error) {
 	}
 	owed := 0
 	e.feed = b.feed(ctx, ask, estateKeys)
+	e.feed.again = true
 	e.feed.also = func(ctx context.Context, n int) error {
 		owed += n
 		begin := owed / estateFlow

@@ -16,10 +16,11 @@ import (
 // feeder sends numbered records of some keys to a topic in the background: at a rate, or as many as
 // keep a node busy. It remembers what it sent.
 type feeder struct {
-	bus  *bus
-	to   event.Topic
-	keys int
-	also func(ctx context.Context, n int) error // is told how many records went; nil: nobody
+	bus   *bus
+	to    event.Topic
+	keys  int
+	also  func(ctx context.Context, n int) error // is told how many records went; nil: nobody
+	again bool                                   // sends again what a broker that restarts refuses: the first node must know its ids
 
 	mu    sync.Mutex
 	want  map[string][]link
@@ -68,10 +69,34 @@ func (f *feeder) send(ctx context.Context, n int) error {
 	}
 	f.sent += n
 	f.mu.Unlock()
-	if err := f.bus.produce(ctx, f.to, inputs...); err != nil || f.also == nil {
+	if err := f.produce(ctx, inputs); err != nil || f.also == nil {
 		return err
 	}
 	return f.also(ctx, n)
+}
+
+// produce sends the inputs, for as long as a broker takes to restart.
+func (f *feeder) produce(ctx context.Context, inputs []input) error {
+	if !f.again {
+		return f.bus.produce(ctx, f.to, inputs...)
+	}
+	return patiently(ctx, func() error { return f.bus.produce(ctx, f.to, inputs...) })
+}
+
+// patiently tries something for as long as a broker takes to restart.
+func patiently(ctx context.Context, try func() error) error {
+	return eventually(ctx, time.Minute, "the broker takes it", func(context.Context) error { return try() })
+}
+
+// alive returns the error of a feeder that has stopped by itself: then there is no load any more.
+func (f *feeder) alive() error {
+	select {
+	case err := <-f.ended:
+		f.ended <- err
+		return fmt.Errorf("the load has stopped: %w", err)
+	default:
+		return nil
+	}
 }
 
 // at sends so many records a second from now on.

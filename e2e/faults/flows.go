@@ -68,13 +68,13 @@ func (f *flows) start(ctx context.Context, n int) error {
 		inputs = append(inputs, input{key, roles.Number{N: f.started, Plan: plan}, f.h.rootID(to, key, 0)})
 		f.started++
 	}
-	return f.bus.produce(ctx, to, inputs...)
+	return patiently(ctx, func() error { return f.bus.produce(ctx, to, inputs...) })
 }
 
 // over returns how many instances have ended, and how much waits for anything.
 func (f *flows) over(ctx context.Context) (ended, waiting int, err error) {
 	err = f.h.database(ctx, func(conn *pgx.Conn) error {
-		query := fmt.Sprintf(`SELECT (SELECT count(*) FROM %[1]q.state WHERE convert_from(data, 'UTF8')::json->>'status' <> 'running'),
+		query := fmt.Sprintf(`SELECT (SELECT count(*) FROM %[1]q.instance WHERE status IN ('completed', 'failed')),
 			(SELECT count(*) FROM %[1]q.outbox) + (SELECT count(*) FROM %[1]q.timer) + (SELECT count(*) FROM %[1]q.parked)
 			+ (SELECT count(*) FROM %[2]q.outbox) + (SELECT count(*) FROM %[2]q.parked)`,
 			provision.Schema(f.flow.Name), provision.Schema(f.worker.Name))
@@ -172,7 +172,11 @@ func checkFlows(plans, ends map[string]string, done map[string]map[string]bool, 
 		case overtaken:
 			late, plan = late+1, roles.SilentBill
 		}
-		for _, c := range effects(plan) {
+		must := effects(plan)
+		if reaches(plan, "ship") && done[key+"/"+roles.Insure] != nil { // it began with the next definition
+			must = append(must, roles.Insure)
+		}
+		for _, c := range must {
 			if n := len(done[key+"/"+c]); n != 1 {
 				return late, violatedf("instance %s (%q): %q was done under %d idempotency keys", key, plan, c, n)
 			}
@@ -188,9 +192,16 @@ func checkFlows(plans, ends map[string]string, done map[string]map[string]bool, 
 	return late, nil
 }
 
+// reaches says whether an instance does a step, by its plan.
+func reaches(plan, step string) bool { return slices.Contains(effects(plan), step) }
+
 // inOrder wants the steps that follow one another to be done one after the other, and undone after that.
 func inOrder(key, plan string, order map[string]int) error {
+	_, insured := order[key+"/"+roles.Insure]
 	row := slices.DeleteFunc(effects(plan), func(c string) bool { return c == "pack" || c == "unpack" || c == "refund" })
+	if i := slices.Index(row, "ship"); i >= 0 && insured {
+		row = slices.Insert(row, i, roles.Insure)
+	}
 	at := func(c string) int { return order[key+"/"+c] }
 	for i := 1; i < len(row); i++ {
 		if at(row[i]) < at(row[i-1]) {

@@ -79,7 +79,8 @@ func backpressure(ctx context.Context, h *harness) (string, error) {
 
 // feed keeps some tens of thousands of records ahead of the node.
 func (f *frozen) feed(ctx context.Context, ask event.Topic) error {
-	const ahead, slice, keys = 40_000, 2_000, 300
+	const slice, keys = 2_000, 300
+	ahead := pick(f.h, 15_000, 40_000)
 	pad := strings.Repeat("x", 500)
 	for ctx.Err() == nil {
 		done, err := f.done(ctx)
@@ -180,7 +181,7 @@ func (f *frozen) suffer(ctx context.Context) (text string, err error) {
 	if err := sleep(ctx, 3*time.Second); err != nil { // until it runs warm
 		return "", err
 	}
-	window := pick(f.h, 8*time.Second, 30*time.Second)
+	window := pick(f.h, 5*time.Second, 30*time.Second)
 	steady, err := f.observe(ctx, func(_ sample, since time.Duration) bool { return since > window })
 	if err != nil {
 		return "", err
@@ -190,7 +191,7 @@ func (f *frozen) suffer(ctx context.Context) (text string, err error) {
 	if err != nil {
 		return "", err
 	}
-	ice := pick(f.h, 10*time.Second, time.Minute)
+	ice := pick(f.h, 6*time.Second, time.Minute)
 	f.proxy.freeze()
 	cold, err := f.observe(ctx, func(_ sample, since time.Duration) bool { return since > ice })
 	if err != nil {

@@ -33,7 +33,7 @@ func outboxLong(ctx context.Context, h *harness) (string, error) {
 		return "", err
 	}
 	defer arrivals.stop()
-	open := pick(h, 10*time.Second, time.Minute)
+	open := pick(h, 6*time.Second, time.Minute)
 	control, err := w.measure(ctx, arrivals, open/2, false)
 	if err != nil {
 		return "", err

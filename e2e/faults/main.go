@@ -43,6 +43,7 @@ type fault struct {
 func cases() []fault {
 	return []fault{
 		{"R1", "eos_chain_kill", "an effect, a compute and a reducer in a row; processes are killed, attempts and transactions aborted, the broker bounced", 3 * time.Minute, 3 * time.Hour, chainKill},
+		{"R2", "eos_seeds_kfake", "the same on the embedded broker, by seeds: faults on every kind of request", 3 * time.Minute, 2 * time.Hour, seedsEmbedded},
 		{"R3", "zombie_pause", "a process is stopped in the middle of a transaction until its partitions are another's, and continued", 3 * time.Minute, time.Hour, zombiePause},
 		{"R4", "rebalance_storm", "members of two groups join and leave twice a second", 3 * time.Minute, time.Hour, rebalanceStorm},
 		{"R5", "rolling_deploy", "every process of a fleet under load is restarted, one by one", 3 * time.Minute, time.Hour, rollingDeploy},
@@ -66,6 +67,8 @@ type figure struct {
 	Pass   bool   `json:"pass"`
 	Figure string `json:"figure"`
 	Took   string `json:"took"`
+
+	took time.Duration
 }
 
 func main() {
@@ -172,7 +175,8 @@ func (h *harness) runCase(ctx context.Context, c fault) figure {
 	h.random = rand.New(rand.NewPCG(h.seed, 1)) //nolint:gosec // it must repeat
 	text, err := c.run(bounded, h)
 	h.endProcesses()
-	f.Took = time.Since(start).Round(time.Second).String()
+	f.took = time.Since(start)
+	f.Took = f.took.Round(time.Second).String()
 	if err == nil {
 		f.Pass, f.Figure = true, text
 		h.logf("%s passed in %s: %s", c.name, f.Took, text)
@@ -198,6 +202,7 @@ func report(out io.Writer, o options, figures []figure) error {
 		}
 		fmt.Fprintf(out, "%s %s %s (%s, %s): %s\n", verdict, f.Case, f.Title, f.Form, f.Took, f.Figure)
 	}
+	durations(out, figures)
 	if o.file != "" {
 		raw, err := json.MarshalIndent(figures, "", "  ")
 		if err != nil {
@@ -211,4 +216,14 @@ func report(out io.Writer, o options, figures []figure) error {
 		return fmt.Errorf("failed: %s; repeat with -seed %d", strings.Join(failed, ", "), o.seed)
 	}
 	return nil
+}
+
+// durations prints how long each case took and all together.
+func durations(out io.Writer, figures []figure) {
+	var sum time.Duration
+	for _, f := range figures {
+		sum += f.took
+		fmt.Fprintf(out, "  %6.1fs  %s %s\n", f.took.Seconds(), f.Case, f.Title)
+	}
+	fmt.Fprintf(out, "  %6.1fs  all cases, without the start of the servers\n", sum.Seconds())
 }

@@ -173,7 +173,7 @@ func outboxOrder(ctx context.Context, h *harness) (string, error) {
 
 // storm writes with 64 writers and kills the relay again and again.
 func (w *writers) storm(ctx context.Context) (kills int, err error) {
-	rows := pick(w.h, int64(20_000), 1_000_000)
+	rows := pick(w.h, int64(8_000), 1_000_000)
 	wanted, every := pick(w.h, 3, 20), pick(w.h, 2*time.Second, 4*time.Second)
 	p, err := w.relay(ctx)
 	if err != nil {

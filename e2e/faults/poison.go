@@ -45,7 +45,7 @@ func poison(ctx context.Context, h *harness) (string, error) {
 		return "", err
 	}
 	defer p.arrivals.stop()
-	rounds, length := pick(h, 2, 7), pick(h, 5*time.Second, 20*time.Second)
+	rounds, length := pick(h, 2, 7), pick(h, 3*time.Second, 20*time.Second)
 	var without, with []time.Duration
 	for range rounds {
 		for _, ill := range []bool{false, true} {

@@ -140,6 +140,9 @@ func (s *soaking) endure(ctx context.Context, long time.Duration) error {
 		if err := sleep(ctx, pick(s.h, 1500*time.Millisecond, 8*time.Second)); err != nil {
 			return err
 		}
+		if err := s.feed.alive(); err != nil {
+			return err
+		}
 		for _, p := range s.procs {
 			if p.ended() {
 				return errors.Join(p.broken(), violatedf("a process of %s ended\n%s", p.spec.role.Name, strings.Join(p.p.Tail(), "\n")))
@@ -149,7 +152,7 @@ func (s *soaking) endure(ctx context.Context, long time.Duration) error {
 			return err
 		}
 		if i%20 == 0 {
-			s.h.logf("%s left, %v, %d records sent", time.Until(until).Round(time.Second), s.faults, s.feed.count())
+			s.h.logf("%s left, %v, %d records folded", time.Until(until).Round(time.Second), s.faults, s.tally.now())
 		}
 	}
 	return nil
@@ -182,13 +185,6 @@ func (s *soaking) strike(ctx context.Context, i int) (err error) {
 		return err
 	}
 	return errors.Join(sleep(ctx, pause), s.procs[who].signal(syscall.SIGCONT))
-}
-
-// count is how many records were sent.
-func (f *feeder) count() int {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return f.sent
 }
 
 // end judges what the processes held.

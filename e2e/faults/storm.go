@@ -31,8 +31,10 @@ type protocol struct {
 
 func protocols(h *harness) []protocol {
 	all := []protocol{
-		{name: "cooperative-sticky", ships: true}, {name: "static, killed", kills: true, ships: true},
-		{name: "range", patched: "range"}, {name: "KIP-848", patched: "kip-848"},
+		{name: "cooperative-sticky", ships: true},
+		{name: "static, killed", kills: true, ships: true},
+		{name: "range", patched: "range"},
+		{name: "KIP-848", patched: "kip-848"},
 	}
 	return pick(h, all[:1], all)
 }

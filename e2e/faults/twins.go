@@ -56,7 +56,8 @@ func (h *harness) runTwin(ctx context.Context, t twin) figure {
 	start := time.Now()
 	_, err := t.run(bounded, h)
 	h.endProcesses()
-	f.Took = time.Since(start).Round(time.Second).String()
+	f.took = time.Since(start)
+	f.Took = f.took.Round(time.Second).String()
 	switch {
 	case err == nil:
 		f.Figure = t.by + " did not notice it"

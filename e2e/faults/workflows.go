@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/omninode-ai/omninode/e2e/faults/roles"
@@ -45,16 +46,23 @@ func workflowStorm(ctx context.Context, h *harness) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	with, without, err := w.checkTurn(w.after)
+	if err != nil {
+		return "", err
+	}
 	effects, calls := f.sink.count()
-	if w.met == 0 || w.struck[f.flow.Name] == 0 || w.deaths == 0 || calls == effects {
-		return "", fmt.Errorf("%d kills met a working process (%v), %d were between an effect and its commit, %d calls repeated: nothing is proved",
-			w.met, w.struck, w.deaths, calls-effects)
+	if w.met == 0 || w.struck[f.flow.Name] == 0 || w.deaths == 0 || calls == effects || with == 0 || without == 0 {
+		return "", fmt.Errorf("%d kills met a working process (%v), %d were between an effect and its commit, %d calls repeated, %d instances had the next definition, %d not: nothing is proved",
+			w.met, w.struck, w.deaths, calls-effects, with, without)
 	}
 	return fmt.Sprintf("%d instances of 7 steps, %d of them failed and were undone, on %d processes; %d kills, %d of them of a working process (%v), and %d between an effect and its commit: "+
 		"0 lost, 0 doubled, 0 stuck, each step done under one idempotency key; %d calls repeated under the same key, %d resends recognised, "+
-		"%d answers too late; all ended after %s", f.started, w.failing(), len(w.procs), w.kills, w.met, w.struck, w.deaths, calls-effects, resent,
-		late, took.Round(100*time.Millisecond)), nil
+		"%d answers too late; the definition changed meanwhile, process by process: %d instances had its new step, %d ended without as they began; all ended after %s", f.started, w.failing(), len(w.procs), w.kills, w.met, w.struck, w.deaths, calls-effects, resent,
+		late, with, without, took.Round(100*time.Millisecond)), nil
 }
+
+// flowProcesses is how many processes the orchestrator has.
+const flowProcesses = 3
 
 // flowStorm kills the processes of an orchestrator and of the effect behind it.
 type flowStorm struct {
@@ -65,11 +73,14 @@ type flowStorm struct {
 	struck     map[string]int // by node
 	deaths     int            // between an effect and its commit
 	calm       bool           // nobody ends itself any more
+
+	turns int // processes that have the next version
+	after int // instances that were begun before all had it
 }
 
 func (w *flowStorm) begin(ctx context.Context) error {
 	w.struck = map[string]int{}
-	for i, r := range []roles.Role{w.flow, w.flow, w.flow, w.worker, w.worker} {
+	for i, r := range append(slices.Repeat([]roles.Role{w.flow}, flowProcesses), w.worker, w.worker) {
 		if r.Steps {
 			r.DieAt = w.dieAt()
 		}
@@ -91,10 +102,13 @@ func (w *flowStorm) begin(ctx context.Context) error {
 // then it goes on killing while a part of them is left.
 func (w *flowStorm) rage(ctx context.Context) error {
 	total, most := pick(w.h, 500, 10_000), pick(w.h, 12, 120)
-	slices := pick(w.h, 5, 50)
-	for i := 0; i < most; i++ {
+	each := total / pick(w.h, 5, 50)
+	for range most {
+		if w.turns < flowProcesses {
+			w.after = w.started + each
+		}
 		if w.started < total {
-			if err := w.start(ctx, total/slices); err != nil {
+			if err := w.start(ctx, each); err != nil {
 				return err
 			}
 		}
@@ -107,8 +121,46 @@ func (w *flowStorm) rage(ctx context.Context) error {
 		if err := w.strike(ctx); err != nil {
 			return err
 		}
+		if w.started >= total/3 {
+			if err := w.turn(ctx); err != nil {
+				return err
+			}
+		}
 	}
 	return nil
+}
+
+// turn gives the next process of the orchestrator the next version of the workflow.
+func (w *flowStorm) turn(ctx context.Context) error {
+	if w.turns == flowProcesses {
+		return nil
+	}
+	p := w.procs[w.turns]
+	p.spec.role.Next = true
+	w.turns++
+	if err := w.revive(ctx, w.turns-1); err != nil {
+		return err
+	}
+	return w.procs[w.turns-1].awaitReady(ctx)
+}
+
+// checkTurn wants the instances that began after the change to have the new step, and returns how many
+// have it and how many did without.
+func (w *flowStorm) checkTurn(after int) (with, without int, err error) {
+	for i := range w.started {
+		key := fmt.Sprintf("w%05d", i)
+		insured := w.sink.of[key+"/"+roles.Insure] != nil
+		switch {
+		case !reaches(w.plans[key], "ship"):
+		case insured:
+			with++
+		case i >= after:
+			return 0, 0, violatedf("instance %s began with the next definition and never did %q", key, roles.Insure)
+		default:
+			without++
+		}
+	}
+	return with, without, nil
 }
 
 // dieAt is how many effects a worker does until it ends itself before it commits the last; 0: never.

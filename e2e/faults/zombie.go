@@ -272,7 +272,7 @@ func (z *zombies) end(ctx context.Context) (string, error) {
 	if err := checkMirror("compute", sent, made, func(id string) string { return derived(id, z.double) }); err != nil {
 		return "", err
 	}
-	if err := z.checkState(ctx, z.double); err != nil {
+	if err := z.h.checkFold(ctx, z.fold, z.want, z.double); err != nil {
 		return "", err
 	}
 	done, err := z.bus.read(ctx, roles.Out(z.fold).String(), true)

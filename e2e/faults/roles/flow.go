@@ -29,8 +29,11 @@ func Undos() map[string]string {
 	return map[string]string{"reserve": "release", "charge": "refund", "pack": "unpack"}
 }
 
+// Insure is a step that the next version of the workflow has, between label and ship.
+const Insure = "insure"
+
 // Commands are all commands a worker takes.
-func Commands() []string { return append(Steps(), "release", "refund", "unpack") }
+func Commands() []string { return append(Steps(), "release", "refund", "unpack", Insure) }
 
 // Done and Refused are a worker's answers to a command.
 func Done(worker, command string) event.Topic { return answer(worker, command, "done") }
@@ -64,7 +67,7 @@ func (r Role) workflow() *onex.Workflow {
 	}
 	bill := step("bill", "ship")
 	bill.Timeout = time.Duration(r.WaitMs) * time.Millisecond
-	return &onex.Workflow{
+	wf := &onex.Workflow{
 		Start: Ask(r.Name, "start").Ref, Completed: Final(r.Name, "completed").Ref, Failed: Final(r.Name, "failed").Ref,
 		Steps: []onex.Step{
 			step("reserve"), step("charge", "reserve"), step("pack", "reserve"),
@@ -72,6 +75,11 @@ func (r Role) workflow() *onex.Workflow {
 			step("label", "cool-off"), step("ship", "label"), bill,
 		},
 	}
+	if r.Next {
+		wf.Steps[5].After = []string{Insure}
+		wf.Steps = append(wf.Steps, step(Insure, "label"))
+	}
+	return wf
 }
 
 // flow builds the orchestrator.

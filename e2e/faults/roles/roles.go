@@ -40,6 +40,7 @@ type Role struct {
 	TakesMs int    // how long a handler takes
 	Worker  string // orchestrator: the effect that does the steps of its workflow
 	WaitMs  int    // orchestrator: how long it waits for the answer that may never come
+	Next    bool   // orchestrator: the next version of its workflow, which has one more step
 	Steps   bool   // effect: does the steps of an orchestrator
 }
 
