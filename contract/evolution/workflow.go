@@ -23,7 +23,7 @@ func (c *comparer) workflow(top place, before, now *contract.Workflow) {
 	compareNamed(c, p.in("steps"), "step", before.Steps, now.Steps, named[*contract.Step]{
 		name:  func(s *contract.Step) string { return s.Name },
 		at:    func(s *contract.Step) contract.Pos { return s.Pos },
-		added: verdictOf[*contract.Step](extends("instances that are half-way take the step too")),
+		added: verdictOf[*contract.Step](extends("instances that begin from now on take the step")),
 		removed: verdictOf[*contract.Step](breaks("instances that wait in it never end, and what it did is not undone",
 			"keep it until no instance is in it, or declare another orchestrator")),
 		both: c.step,
@@ -34,7 +34,7 @@ func (c *comparer) step(p place, before, now *contract.Step) {
 	waiting := "instances that wait in the step have sent the old one and get its answers"
 	fields(c, p, before, now, []field[*contract.Step]{
 		{"after", func(s *contract.Step) string { return strings.Join(s.After, ", ") }, always(
-			extends("the step comes at another time, also for instances that are half-way"))},
+			extends("the step comes at another time in instances that begin from now on"))},
 		{"send", func(s *contract.Step) string { return ref(s.Send) }, always(breaks(waiting, "add a step for the new command"))},
 		{"undo", func(s *contract.Step) string { return ref(s.Undo) }, presence(
 			extends("the step is undone when a later one fails"),

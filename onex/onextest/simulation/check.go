@@ -3,7 +3,6 @@ package simulation
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
@@ -11,6 +10,7 @@ import (
 	"github.com/omninode-ai/omninode/onex"
 	"github.com/omninode-ai/omninode/onex/engine"
 	"github.com/omninode-ai/omninode/onex/event"
+	"github.com/omninode-ai/omninode/onex/workflow"
 )
 
 // The promises, as they are reported.
@@ -305,15 +305,14 @@ func (c *checker) finishStates(n *node, buried map[string]bool) {
 		return
 	}
 	for _, key := range slices.Sorted(maps.Keys(stored)) {
-		var instance struct {
-			Status string `json:"status"`
-		}
-		if err := json.Unmarshal(stored[key].Data, &instance); err != nil || instance.Status != "running" {
+		instance, err := workflow.Read(stored[key].Data)
+		switch {
+		case err != nil:
+			c.fail(WorkflowsEnd, "instance %q of node %s cannot be read: %s", key, n.def.Name, err)
+		case !workflow.Live(instance.Status):
 			c.ended++
-			continue
-		}
-		if !c.excused(n, key, buried) {
-			c.fail(WorkflowsEnd, "instance %q of node %s is still running: %.300s", key, n.def.Name, stored[key].Data)
+		case !c.excused(n, key, buried):
+			c.fail(WorkflowsEnd, "instance %q of node %s is %s in the end: %.300s", key, n.def.Name, instance.Status, stored[key].Data)
 		}
 	}
 }
