@@ -106,32 +106,6 @@ func (p *Processor) Advance(ctx context.Context, l *engine.Lease, stop <-chan st
 	}
 }
 
-// Retry settles parked records of one key that follow one another, as many as are settled for good before
-// time or stop ends, and the one that is parked again, in one transaction. The first is settled in any
-// case, unless the store holds it no more as it was read. Errors are those of Process.
-func (p *Processor) Retry(ctx context.Context, l *engine.Lease, stop <-chan struct{}, chain []engine.Item) error {
-	for try := 0; ; try++ {
-		commits, err := p.decideChain(ctx, stop, chain)
-		if len(commits) > 0 {
-			err = p.commit(ctx, l, commits)
-		}
-		switch {
-		case err == nil:
-			p.settled(ctx, commits)
-			return nil
-		case errors.Is(err, engine.ErrConflict):
-			p.Observer.Conflict()
-			return nil // they are no longer what was read: the store says what is due now
-		case errors.Is(err, errAlone):
-			chain = chain[:1]
-			continue
-		}
-		if err := p.again(ctx, try, chain[0], err); err != nil {
-			return err
-		}
-	}
-}
-
 // again decides what an error means for a further try; nil is to try.
 func (p *Processor) again(ctx context.Context, try int, it engine.Item, err error) error {
 	switch {

@@ -136,30 +136,3 @@ func (p *Processor) decideEach(ctx context.Context, stop <-chan struct{}, items 
 	}
 	return commits, nil
 }
-
-// decideChain decides parked records of one key, one after the other: the first in any case, the others
-// until the turn is over or one is parked again, behind which they stay. The error says why there is none.
-func (p *Processor) decideChain(ctx context.Context, stop <-chan struct{}, chain []engine.Item) ([]engine.Commit, error) {
-	views, err := p.look(ctx, chain)
-	if err != nil {
-		return nil, err
-	}
-	until := p.Now().Add(turnTime)
-	var known engine.Overlay
-	commits := make([]engine.Commit, 0, len(chain))
-	for i, it := range chain {
-		if i > 0 && (closed(stop) || !p.Now().Before(until)) {
-			break
-		}
-		c, err := p.decideOne(ctx, it, known.View(it, views[i]))
-		if err != nil {
-			return commits, err
-		}
-		commits = append(commits, c)
-		if c.Park != nil {
-			break
-		}
-		known.Add(c)
-	}
-	return commits, nil
-}
