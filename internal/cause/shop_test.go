@@ -1,20 +1,17 @@
 package cause_test
 
 import (
-	"bytes"
 	"context"
-	"io"
 	"math/rand/v2"
 	"path/filepath"
 	"testing"
 	"time"
 
 	"github.com/omninode-ai/omninode/contract"
-	"github.com/omninode-ai/omninode/e2e"
 	"github.com/omninode-ai/omninode/internal/cause"
-	"github.com/omninode-ai/omninode/internal/console"
 	"github.com/omninode-ai/omninode/internal/kafka"
 	"github.com/omninode-ai/omninode/internal/local"
+	"github.com/omninode-ai/omninode/internal/local/localtest"
 	"github.com/omninode-ai/omninode/internal/postgres"
 	"github.com/omninode-ai/omninode/onex/engine"
 	"github.com/omninode-ai/omninode/onex/event"
@@ -32,7 +29,12 @@ func TestShop(t *testing.T) {
 	if testing.Short() {
 		t.Skip("builds and runs the shop")
 	}
-	s, fleet := runShop(t)
+	root, err := filepath.Abs(filepath.Join("..", ".."))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := localtest.Shop(t, root, 1, "checkout", "declined-card", "late-charge", "duplicate-start", "poison", "wrong-topic")
+	fleet := s.Fleet
 	truth := readTruth(t, s, fleet)
 	seed := rand.Uint64()
 	t.Logf("%d events, %d rows, %d dead letters, %d states; seed %d", len(truth.events), len(truth.rows), len(truth.letters), len(truth.states), seed)
@@ -95,48 +97,6 @@ func (m mutated) ReadSince(ctx context.Context, topics []string, since time.Time
 		}
 		each(r)
 	})
-}
-
-// runShop runs the shop on embedded backends until its scenarios have passed, and stops its nodes.
-func runShop(t *testing.T) (*local.Session, *contract.Fleet) {
-	t.Helper()
-	root, err := filepath.Abs(filepath.Join("..", ".."))
-	if err != nil {
-		t.Fatal(err)
-	}
-	out := console.New(console.Config{W: io.Discard})
-	t.Cleanup(out.Close)
-	var log bytes.Buffer
-	s, err := local.Open(t.Context(), local.Config{
-		Root: root, Contracts: filepath.Join(root, "nodes"), Console: out, Log: &log,
-		Env: func(string) (string, bool) { return "", false },
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := s.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	stack, err := e2e.Open(t.Context(), s.E2E(""), time.Minute)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer stack.Close()
-	scenarios, err := e2e.Select(e2e.Running, []string{"checkout", "declined-card", "late-charge", "duplicate-start", "poison", "wrong-topic"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, r := range e2e.Run(t.Context(), stack, scenarios, nil) {
-		if !r.Passed() {
-			t.Fatalf("%s: %s\n%s", r.Name, r.Error, &log)
-		}
-	}
-	if err := s.StopFleet(); err != nil { // what waits in outboxes is sent
-		t.Fatal(err)
-	}
-	return s, s.Fleet
 }
 
 func openLog(t *testing.T, s *local.Session) *kafka.Client {

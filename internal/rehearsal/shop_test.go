@@ -1,10 +1,8 @@
 package rehearsal_test
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -14,10 +12,9 @@ import (
 	"time"
 
 	"github.com/omninode-ai/omninode/contract"
-	"github.com/omninode-ai/omninode/e2e"
-	"github.com/omninode-ai/omninode/internal/console"
 	"github.com/omninode-ai/omninode/internal/kafka"
 	"github.com/omninode-ai/omninode/internal/local"
+	"github.com/omninode-ai/omninode/internal/local/localtest"
 	"github.com/omninode-ai/omninode/internal/postgres"
 	"github.com/omninode-ai/omninode/internal/rehearsal"
 	"github.com/omninode-ai/omninode/onex/engine"
@@ -101,40 +98,7 @@ func runShop(t *testing.T) *bench {
 	if err != nil {
 		t.Fatal(err)
 	}
-	out := console.New(console.Config{W: io.Discard})
-	t.Cleanup(out.Close)
-	var said bytes.Buffer
-	s, err := local.Open(t.Context(), local.Config{
-		Root: root, Contracts: filepath.Join(root, "nodes"), Console: out, Log: &said,
-		Env: func(string) (string, bool) { return "", false },
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := s.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	stack, err := e2e.Open(t.Context(), s.E2E(""), time.Minute)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer stack.Close()
-	scenarios, err := e2e.Select(e2e.Running, []string{"checkout", "declined-card", "duplicate-start", "poison", "wrong-topic"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	for range 3 { // more keys than one
-		for _, r := range e2e.Run(t.Context(), stack, scenarios, nil) {
-			if !r.Passed() {
-				t.Fatalf("%s: %s\n%s", r.Name, r.Error, &said)
-			}
-		}
-	}
-	if err := s.StopFleet(); err != nil {
-		t.Fatal(err)
-	}
+	s := localtest.Shop(t, root, 3, "checkout", "declined-card", "duplicate-start", "poison", "wrong-topic") // more keys than one
 	log, err := kafka.Open(kafka.Config{Brokers: []string{s.Stack.Brokers}})
 	if err != nil {
 		t.Fatal(err)
