@@ -36,6 +36,9 @@ func victim(kind onex.Kind, name string) onex.Node {
 	if strings.HasPrefix(name, ledgers) {
 		return dying(kind, name)
 	}
+	if strings.HasPrefix(name, held) {
+		return waiting(name)
+	}
 	if strings.HasPrefix(name, tallies) {
 		return tally(name, 0)
 	}

@@ -348,6 +348,6 @@ func missingTopics(missing []string) error {
 func (m *member) processor() *delivery.Processor {
 	return &delivery.Processor{
 		Core: m.core, Handlers: m.routes, Observer: m.observer, Log: m.log, Now: m.store.Now,
-		Breakers: delivery.NewBreakers(m.node.Inputs, m.observer, m.log), Pauses: m.pauses,
+		Breakers: delivery.NewBreakers(m.node.Inputs, m.observer, m.log), Pauses: m.pauses, Budget: m.budget,
 	}
 }

@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/omninode-ai/omninode/internal/consul"
+	"github.com/omninode-ai/omninode/internal/delivery"
 	"github.com/omninode-ai/omninode/internal/kafka"
 	"github.com/omninode-ai/omninode/onex/event"
 )
@@ -48,7 +49,7 @@ func Run(ctx context.Context, cfg Config, nodes ...Node) error {
 	}
 	p := &process{
 		env: env, lookup: lookup, log: newLogger(out, env), dial: dialer(env.Hosts),
-		ready: newReadiness(nodes), metrics: newMetrics(),
+		ready: newReadiness(nodes), metrics: newMetrics(), budget: delivery.NewBudget(delivery.BudgetBytes),
 	}
 	return p.run(ctx, nodes)
 }
@@ -94,6 +95,7 @@ type process struct {
 
 	kafka  *kafka.Client
 	consul *consul.Client
+	budget *delivery.Budget
 }
 
 // run starts what the nodes share, runs them, and stops in reverse.

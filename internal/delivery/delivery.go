@@ -38,6 +38,7 @@ type Processor struct {
 	Store    engine.Store // nil for a node whose state is the broker's (compute)
 	Breakers Breakers
 	Pauses   *Pauses // nil: nothing is ever paused
+	Budget   *Budget // shared by the nodes of a process; nil bounds each partition alone
 	Observer Observer
 	Log      *slog.Logger
 	Now      func() time.Time

@@ -64,6 +64,7 @@ func (r *retrier) run(ctx context.Context) error {
 			if !r.begin(d.ID) {
 				continue
 			}
+			r.p.Budget.took(sizeOf(d.Record))
 			group.Go(func() error { return r.settle(ctx, d) })
 		}
 	}
@@ -84,6 +85,7 @@ func (r *retrier) begin(id int64) bool {
 // The one that is then the first becomes due.
 func (r *retrier) settle(ctx context.Context, first engine.Parked) error {
 	defer r.poke()
+	defer r.p.Budget.took(-sizeOf(first.Record))
 	defer func() {
 		r.mu.Lock()
 		defer r.mu.Unlock()

@@ -24,8 +24,15 @@ type worker struct {
 
 	mu     sync.Mutex
 	queue  []engine.Record
-	paused bool
-	low    int // resume at so many
+	queued int64 // bytes of the queue
+	full   bool  // the partition holds enough
+	held   bool  // the budget is used up
+	paused bool  // for either reason
+	gone   bool  // it has ended
+	low    int   // resume at so many
+
+	inHand int64        // bytes of the records that are being settled
+	share  atomic.Int64 // bytes that it may hold
 
 	size int // how many records are looked up at once: as many as a turn lately settled, and more
 
@@ -55,6 +62,7 @@ func newWorker(p *Processor, l engine.Lease, flow func(full bool)) *worker {
 	}
 	w.low = max(queueLow, w.batch.Size-1) // a paused partition never makes a batch wait
 	w.position.Store(l.Next)
+	w.share.Store(shareBytes)
 	w.retrier = newRetrier(p, l, w.stop)
 	return w
 }
@@ -62,6 +70,8 @@ func newWorker(p *Processor, l engine.Lease, flow func(full bool)) *worker {
 // run works until it is stopped, ctx ends or the lease is lost; only the last is an error.
 func (w *worker) run(ctx context.Context) error {
 	defer close(w.done)
+	w.p.Budget.join(w)
+	defer w.drop()
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return w.retrier.run(ctx) })
 	group.Go(func() error { return w.consume(ctx) })
@@ -101,7 +111,19 @@ func (w *worker) step(ctx context.Context) (idle bool, err error) {
 	if len(records) == 0 {
 		return true, nil
 	}
-	return false, w.settle(ctx, w.open(records))
+	err = w.settle(ctx, w.open(records))
+	w.settled()
+	return false, err
+}
+
+// settled lets go of the records in hand.
+func (w *worker) settled() {
+	w.mu.Lock()
+	n := w.inHand
+	w.inHand = 0
+	w.relax()
+	w.mu.Unlock()
+	w.p.Budget.took(-n)
 }
 
 // open decodes records; those that came before are left out, since offsets only ever advance.
@@ -197,12 +219,12 @@ func (w *worker) patient(ctx context.Context, input event.Ref, settle func() err
 
 // gather waits until there is a whole batch, or as long as one may wait.
 func (w *worker) gather(ctx context.Context) {
-	if w.batch.Wait <= 0 || w.queued() == 0 {
+	if w.batch.Wait <= 0 || w.empty() {
 		return
 	}
 	timer := time.NewTimer(w.batch.Wait)
 	defer timer.Stop()
-	for w.queued() < w.batch.Size {
+	for !w.whole() {
 		select {
 		case <-timer.C:
 			return
@@ -215,10 +237,17 @@ func (w *worker) gather(ctx context.Context) {
 	}
 }
 
-func (w *worker) queued() int {
+func (w *worker) empty() bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return len(w.queue)
+	return len(w.queue) == 0
+}
+
+// whole reports whether the queue holds a batch, or cannot hold more.
+func (w *worker) whole() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return len(w.queue) >= w.batch.Size || w.paused
 }
 
 func (w *worker) wait(ctx context.Context) {
@@ -233,14 +262,38 @@ func (w *worker) stopping() bool { return closed(w.stop) }
 
 // deliver queues records.
 func (w *worker) deliver(records []engine.Record) {
-	w.mu.Lock()
-	w.queue = append(w.queue, records...)
-	if !w.paused && len(w.queue) >= queueFull {
-		w.paused = true
-		w.flow(true)
+	var bytes int64
+	for _, r := range records {
+		bytes += sizeOf(r)
 	}
+	w.mu.Lock()
+	if w.gone {
+		w.mu.Unlock()
+		return
+	}
+	w.queue = append(w.queue, records...)
+	w.queued += bytes
+	w.full = w.full || len(w.queue) >= queueFull || w.queued+w.inHand >= w.share.Load()
+	w.adjust()
 	w.mu.Unlock()
+	w.p.Budget.took(bytes)
 	w.wake()
+}
+
+// adjust pauses or resumes the partition.
+func (w *worker) adjust() {
+	if pause := w.full || w.held; pause != w.paused {
+		w.paused = pause
+		w.flow(pause)
+	}
+}
+
+// hold says that the budget is used up, or no more.
+func (w *worker) hold(held bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.held = held
+	w.adjust()
 }
 
 // next takes records for one batch or transaction from the queue, or what is there.
@@ -251,19 +304,46 @@ func (w *worker) next() []engine.Record {
 		w.queue = nil
 		return nil
 	}
+	n := w.take()
+	records := slices.Clone(w.queue[:n])
+	clear(w.queue[:n]) // lets go of their payloads
+	w.queue = w.queue[n:]
+	w.queued -= w.inHand
+	w.relax()
+	return records
+}
+
+// relax resumes the partition once it holds little again.
+func (w *worker) relax() {
+	if len(w.queue) <= w.low && w.queued+w.inHand <= w.share.Load()/2 {
+		w.full = false
+	}
+	w.adjust()
+}
+
+// take returns how many records are settled next, and counts their bytes.
+func (w *worker) take() int {
 	n := w.batch.Size
 	if n <= 1 {
 		n = w.size
 	}
-	n = min(n, len(w.queue))
-	records := slices.Clone(w.queue[:n])
-	clear(w.queue[:n]) // lets go of their payloads
-	w.queue = w.queue[n:]
-	if w.paused && len(w.queue) <= w.low {
-		w.paused = false
-		w.flow(false)
+	n, w.inHand = min(n, len(w.queue)), 0
+	for i, r := range w.queue[:n] {
+		if w.inHand >= turnBytes && w.batch.Size <= 1 {
+			return i
+		}
+		w.inHand += sizeOf(r)
 	}
-	return records
+	return n
+}
+
+// drop lets go of what is left when the worker ends.
+func (w *worker) drop() {
+	w.mu.Lock()
+	left := w.queued + w.inHand
+	w.queue, w.queued, w.inHand, w.gone = nil, 0, 0, true
+	w.mu.Unlock()
+	w.p.Budget.leave(w, left)
 }
 
 func (w *worker) wake() {

@@ -52,14 +52,19 @@ func (s *Store) View(ctx context.Context, items ...engine.Item) ([]engine.View, 
 	return views, nil
 }
 
-// DueParked implements engine.Store.
+// dueBytes bounds the payloads of what DueParked returns, except for the last record.
+const dueBytes = 8 << 20
+
+// DueParked implements engine.Store. It returns fewer than limit if their payloads are large.
 func (s *Store) DueParked(ctx context.Context, p engine.Partition, now time.Time, limit int) ([]engine.Parked, error) {
 	const query = `
-		SELECT id, record_offset, key, header_names, header_values, value, reason, attempts, parked_at
-		FROM parked p WHERE topic = $1 AND partition = $2 AND next_attempt_at <= $3
-		  AND NOT EXISTS (SELECT FROM parked e WHERE e.topic = p.topic AND e.key = p.key AND e.id < p.id)
-		ORDER BY next_attempt_at, id LIMIT $4`
-	due, err := collect(ctx, s.pool, scanParked(p.Topic, p.Number), query, p.Topic, p.Number, now, limit)
+		SELECT id, record_offset, key, header_names, header_values, value, reason, attempts, parked_at FROM (
+			SELECT *, sum(length(value)) OVER (ORDER BY next_attempt_at, id ROWS UNBOUNDED PRECEDING) AS upto FROM (
+				SELECT * FROM parked p WHERE topic = $1 AND partition = $2 AND next_attempt_at <= $3
+				  AND NOT EXISTS (SELECT FROM parked e WHERE e.topic = p.topic AND e.key = p.key AND e.id < p.id)
+				ORDER BY next_attempt_at, id LIMIT $4) AS first) AS sized
+		WHERE upto - length(value) < $5 ORDER BY next_attempt_at, id`
+	due, err := collect(ctx, s.pool, scanParked(p.Topic, p.Number), query, p.Topic, p.Number, now, limit, dueBytes)
 	if err != nil {
 		return nil, fmt.Errorf("read parked records of %s/%d: %w", p.Topic, p.Number, err)
 	}
