@@ -33,7 +33,7 @@ func failpoints() []patch {
 	return []patch{
 		before(dispatch, "claimed", "w := newWorker(d.p, l, flow)"),
 		before(consume, "polled", "s.partitions.Deliver(f.Topic, f.Partition, records)"),
-		before(worker, "fetched", "return false, w.settle(ctx, w.open(records))"),
+		before(worker, "fetched", "err = w.settle(ctx, w.open(records))"),
 		before(worker, "opened", "for len(items) > 0 && !w.stopping() {"),
 		after("internal/delivery/retrier.go", "reopened", "chain := []engine.Item{r.p.Core.Reopen(first)}"),
 		before(turn, "viewed", "t := newTurn(items, p.Now, stop)"),
