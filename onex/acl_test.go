@@ -2,13 +2,17 @@ package onex_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
+	"os"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -201,4 +205,76 @@ func acls(t *testing.T, rights []contract.ACL) []kfake.ACL {
 		})
 	}
 	return list
+}
+
+// TestForbiddenTopic: a node that may no longer read its input is not ready and says why, and goes on once
+// it may again.
+func TestForbiddenTopic(t *testing.T) {
+	t.Parallel()
+	if testing.Short() {
+		t.Skip("waits for two looks at the topics")
+	}
+	f := setup(t)
+	node := echo(onex.Effect, f.name("effect"), engine.RetryPolicy{}, succeed)
+	env := f.env([]onex.Node{node}, "a")
+	f.guarded(env)
+	r := f.launch(env, node)
+	f.eventually("it is ready", func() error { return r.get("/readyz", 200) })
+	f.produce(root(event.Command, ref(node.Name, "ask"), "k", number{}))
+	f.eventually("it is handled", func() error { return f.handled(node.Name, 1) })
+	topic := topicOf(event.Command, ref(node.Name, "ask"))
+	open := kadm.NewACLs().Topics(topic).Allow("User:*").AllowHosts("*").Operations(kmsg.ACLOperationAll).ResourcePatternType(kmsg.ACLResourcePatternTypeLiteral)
+	forbidden := kadm.NewACLs().Topics(topic).Deny("User:*").DenyHosts("*").Operations(kmsg.ACLOperationRead).ResourcePatternType(kmsg.ACLResourcePatternTypeLiteral)
+	for _, rights := range []*kadm.ACLBuilder{open, forbidden} { // whatever has a rule has no others
+		res, err := f.admin.CreateACLs(t.Context(), rights)
+		if err == nil && len(res) > 0 {
+			err = res[0].Err
+		}
+		if errors.Is(err, kerr.SecurityDisabled) {
+			t.Skip("the broker checks no rights")
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	f.eventually("the reason is told", func() error {
+		if status, body := r.read("/readyz"); status != 503 || !strings.Contains(body, "topic "+topic+" is forbidden to this node") {
+			return fmt.Errorf("answer %d %s", status, body)
+		}
+		return nil
+	})
+	f.produce(root(event.Command, ref(node.Name, "ask"), "k", number{N: 1}))
+	if _, err := f.admin.DeleteACLs(t.Context(), forbidden); err != nil {
+		t.Fatal(err)
+	}
+	f.eventually("it is ready again", func() error { return r.get("/readyz", 200) })
+	f.eventually("the rest is handled", func() error { return f.handled(node.Name, 2) })
+}
+
+// guarded points a node and the test at a broker that checks rights: the real one, or one of the test's own.
+func (f *fixture) guarded(env map[string]string) {
+	f.t.Helper()
+	if os.Getenv("TEST_KAFKA_BROKERS") != "" {
+		return
+	}
+	var all []kfake.ACL
+	for kind, name := range map[kmsg.ACLResourceType]string{
+		kmsg.ACLResourceTypeTopic: "*", kmsg.ACLResourceTypeGroup: "*", kmsg.ACLResourceTypeCluster: "kafka-cluster",
+	} {
+		all = append(all, kfake.ACL{
+			Resource: kind, Name: name, Pattern: kmsg.ACLResourcePatternTypeLiteral, Operation: kmsg.ACLOperationAll, Allow: true, Host: "*",
+		})
+	}
+	cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.EnableACLs(), kfake.User("PLAIN", "ANONYMOUS", "-", all...))
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	f.t.Cleanup(cluster.Close)
+	env["ONEX_KAFKA_BROKERS"] = cluster.ListenAddrs()[0]
+	client, err := kgo.NewClient(kgo.SeedBrokers(cluster.ListenAddrs()...), kgo.UnknownTopicRetries(20))
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	f.t.Cleanup(client.Close)
+	f.kafka, f.admin = client, kadm.NewClient(client)
 }

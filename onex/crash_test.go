@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -194,6 +195,59 @@ func TestKilledOrchestrator(t *testing.T) {
 	}
 	t.Logf("%d instances, %d ends sent again", instances, seen-instances)
 	f.terminate(cmd)
+}
+
+// TestRestartOfAStaticMember: a process that is killed and comes back under its name has its partitions
+// again, and nothing of the other process moves.
+func TestRestartOfAStaticMember(t *testing.T) {
+	t.Parallel()
+	f := setup(t)
+	node := victim(onex.Effect, f.name("effect"))
+	answers := topicOf(event.Event, ref(node.Name, "answer"))
+	ask := func(n int) {
+		for i := range 30 {
+			f.produce(root(event.Command, ref(node.Name, "ask"), fmt.Sprint("k", i), number{N: n}))
+		}
+	}
+	other := f.start("b", node)
+	ask(0)
+	f.collect(30, answers)
+	env := f.env([]onex.Node{node}, "a")
+	env["ONEX_LOG_LEVEL"] = "warn"
+	cmd := f.child(node, env)
+	second := &running{f: f, url: "http://" + env["ONEX_HTTP_ADDR"]}
+	f.eventually("both have partitions", func() error {
+		if n, m := len(f.owned(second)), len(f.owned(other)); n == 0 || n+m != 4 { // with that of replays
+			return fmt.Errorf("%d and %d", n, m)
+		}
+		return nil
+	})
+	moves, mine := metric(other, "onex_rebalances_total"), f.owned(second)
+	cmd = f.killed(cmd, node, env)
+	begun := time.Now()
+	ask(1)
+	f.collect(60, answers)
+	if took := time.Since(begun); took > 12*time.Second {
+		t.Errorf("it works again after %s: as long as a session lasts that nobody continues", took)
+	}
+	if now := metric(other, "onex_rebalances_total"); now != moves {
+		t.Errorf("partitions of the other process came or went %.0f times", now-moves)
+	}
+	if now := f.owned(second); !slices.Equal(now, mine) {
+		t.Errorf("it has %v, before it was %v", now, mine)
+	}
+	f.terminate(cmd)
+}
+
+// owned returns the partitions that a process says it has.
+func (f *fixture) owned(r *running) (list []string) {
+	for line := range strings.Lines(metricsOf(r)) {
+		if series, _, _ := strings.Cut(line, " "); strings.HasPrefix(series, "onex_lag_records{") {
+			list = append(list, series)
+		}
+	}
+	slices.Sort(list)
+	return list
 }
 
 // killed ends a process without a warning and starts the next.

@@ -24,6 +24,9 @@ func (m *member) lookAtTopics(ctx context.Context) error {
 		return m.kafka.Ping(ctx)
 	}
 	missing, err := m.kafka.Missing(ctx, names)
+	if err == nil {
+		err = m.kafka.Readable(ctx, m.core.Topics())
+	}
 	forbidden, refused := errors.AsType[*kafka.ForbiddenError](err)
 	if err != nil && !refused {
 		return err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -101,12 +102,17 @@ func (c *Client) PlanTopics(ctx context.Context, topics []topic.Topic) ([]Planne
 type found struct {
 	exists                  bool
 	partitions, replication int
+	unreadable              bool
 	err                     error // it did not say whether the topic exists
 }
+
+// unknownRights is what a cluster says that does not tell what a client may do with a topic.
+const unknownRights = math.MinInt32
 
 // lookUp asks for topics, at least one.
 func (c *Client) lookUp(ctx context.Context, topics []string) (map[string]found, error) {
 	req := kmsg.NewPtrMetadataRequest()
+	req.IncludeTopicAuthorizedOperations = true
 	for _, name := range topics {
 		t := kmsg.NewMetadataRequestTopic()
 		t.Topic = new(name)
@@ -123,6 +129,8 @@ func (c *Client) lookUp(ctx context.Context, topics []string) (map[string]found,
 		if errors.Is(err, kerr.UnknownTopicOrPartition) {
 			f.err = nil
 		}
+		rights := t.AuthorizedOperations
+		f.unreadable = f.exists && rights != unknownRights && rights&(1<<kmsg.ACLOperationRead) == 0
 		if len(t.Partitions) > 0 {
 			f.replication = len(t.Partitions[0].Replicas)
 		}
@@ -228,6 +236,25 @@ func (c *Client) Missing(ctx context.Context, topics []string) ([]string, error)
 	}
 	slices.Sort(missing)
 	return missing, nil
+}
+
+// Readable returns a *ForbiddenError if the cluster does not let the node read one of some topics.
+func (c *Client) Readable(ctx context.Context, topics []string) error {
+	if len(topics) == 0 {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
+	found, err := c.lookUp(ctx, topics)
+	if err != nil {
+		return err
+	}
+	for _, name := range topics {
+		if found[name].unreadable {
+			return &ForbiddenError{Topic: name}
+		}
+	}
+	return nil
 }
 
 func names(topics []topic.Topic) []string {
