@@ -144,8 +144,11 @@ func (m *member) lost(ctx context.Context, err error) error {
 }
 
 // superseded returns an error if another process has taken this one's name. A database that does not
-// answer says nothing.
+// answer says nothing; without one there are no names to take.
 func (m *member) superseded(ctx context.Context) error {
+	if m.store == nil {
+		return nil
+	}
 	err := m.store.Renew(bounded(ctx), registry.ServiceID(m.node.Name, m.env.Instance), m.epoch, leaseTTL)
 	if errors.Is(err, postgres.ErrSuperseded) {
 		return err

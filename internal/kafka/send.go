@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -15,17 +16,31 @@ import (
 // Sender sends waves of records so that a broker takes or refuses those of a partition together: they
 // are buffered first and then go out in one batch, if they fit one. It is for one goroutine.
 type Sender struct {
-	kgo   *kgo.Client
-	known map[string]bool // topics whose partitions the client has learnt
+	client *Client
+	kgo    *kgo.Client
+	known  map[string]bool // topics whose partitions the client has learnt
 }
 
 // NewSender returns a sender with connections of its own, since it must be alone with its buffers.
 func (c *Client) NewSender() (*Sender, error) {
-	cl, err := kgo.NewClient(append(c.producing(), kgo.ManualFlushing())...)
-	if err != nil {
-		return nil, fmt.Errorf("configure kafka client: %w", err)
+	s := &Sender{client: c}
+	if err := s.begin(); err != nil {
+		return nil, err
 	}
-	return &Sender{cl, map[string]bool{}}, nil
+	return s, nil
+}
+
+// begin gives the sender a client that has not sent anything.
+func (s *Sender) begin() error {
+	cl, err := kgo.NewClient(append(s.client.producing(), kgo.ManualFlushing())...)
+	if err != nil {
+		return fmt.Errorf("configure kafka client: %w", err)
+	}
+	if s.kgo != nil {
+		s.kgo.Close()
+	}
+	s.kgo, s.known = cl, map[string]bool{}
+	return nil
 }
 
 // Close ends the sender; what is buffered is given up.
@@ -52,6 +67,12 @@ func (s *Sender) Send(ctx context.Context, records []engine.Outgoing) []error {
 	}
 	for i, err := range s.wave(ctx, rest) {
 		errs[at[i]] = err
+	}
+	if errors.Join(errs...) != nil {
+		// The client asks for metadata now and would begin to send once it has them, amid the next wave.
+		if err := s.begin(); err != nil {
+			return slices.Repeat([]error{err}, len(records))
+		}
 	}
 	return errs
 }

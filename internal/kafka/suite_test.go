@@ -34,6 +34,11 @@ func newSite(t *testing.T, partitions int32) *site {
 	if brokers == "" {
 		brokers = strings.Join(cluster(t).ListenAddrs(), ",")
 	}
+	return newSiteOn(t, brokers, partitions)
+}
+
+func newSiteOn(t *testing.T, brokers string, partitions int32) *site {
+	t.Helper()
 	id := strings.ToLower(rand.Text()[:8])
 	s := &site{
 		brokers: strings.Split(brokers, ","), topic: "onex.cmd.shop-" + id + ".ask.v1", answers: "onex.evt.shop-" + id + ".answer.v1",

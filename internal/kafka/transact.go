@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/omninode-ai/omninode/onex/engine"
@@ -105,6 +106,34 @@ func (t *transactor) settle(ctx, work context.Context, fetches kgo.Fetches) erro
 	default:
 		clear(t.refused) // they may be another's now
 		t.client.cfg.Log.WarnContext(ctx, "transaction was aborted: the group rebalanced")
+		return t.aborted(work)
+	}
+	return nil
+}
+
+// aborted checks that a transaction which the session could not commit was not committed all the same: a
+// cluster may commit, and its answer be lost, and the answer to the second try be an error that the session
+// takes for an abort. The session would then go back to offsets from before the transaction, and what is
+// committed would be handled again; a new session begins where the cluster is.
+func (t *transactor) aborted(ctx context.Context) error {
+	back := t.session.Client().CommittedOffsets()
+	actual, err := t.client.admin.FetchOffsets(kadm.RequireStable(ctx), t.member.Group)
+	if err != nil {
+		return fmt.Errorf("look up what is committed after an aborted transaction: %w", t.client.reach(err))
+	}
+	for topic, partitions := range back {
+		for partition, at := range partitions {
+			o, ok := actual.Lookup(topic, partition)
+			if !ok {
+				continue
+			}
+			if o.Err != nil {
+				return fmt.Errorf("look up what is committed of %s/%d after an aborted transaction: %w", topic, partition, o.Err)
+			}
+			if o.At > at.Offset {
+				return fmt.Errorf("%s/%d is committed up to %d and not %d: the transaction is not aborted", topic, partition, o.At, at.Offset)
+			}
+		}
 	}
 	return nil
 }

@@ -6,9 +6,14 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/omninode-ai/omninode/internal/kafka"
 	"github.com/omninode-ai/omninode/onex/engine"
@@ -45,6 +50,58 @@ func TestTransact(t *testing.T) {
 		t.Errorf("%d tries, %d committed: %v", tries, done, err)
 	}
 	if got := s.committed(t, s.answers, 2); !slices.Equal(got, []string{"a", "0"}) {
+		t.Errorf("committed %v", got)
+	}
+}
+
+// TestCommitTakenForAnAbortIsNotRepeated: a transaction is committed, and what the client hears of it is that it
+// must abort, as the second try hears whose first lost its answer. The session ends, and the next one goes on
+// behind the transaction.
+func TestCommitTakenForAnAbortIsNotRepeated(t *testing.T) {
+	t.Parallel()
+	c := cluster(t)
+	s := newSiteOn(t, strings.Join(c.ListenAddrs(), ","), 1)
+	cl := s.open(t)
+	s.send(t, cl, 3)
+	direct, err := kgo.NewClient(kgo.SeedBrokers(s.brokers...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer direct.Close()
+	misled := false
+	c.ControlKey(int16(kmsg.EndTxn), func(r kmsg.Request) (kmsg.Response, error, bool) {
+		c.KeepControl()
+		req := r.(*kmsg.EndTxnRequest) //nolint:forcetypeassert // that of the key
+		if misled || !req.Commit {
+			return nil, nil, false
+		}
+		misled = true
+		c.SleepControl(func() {
+			if res, err := req.RequestWith(t.Context(), direct); err != nil || res.ErrorCode != 0 {
+				t.Errorf("commit: %v %+v", err, res)
+			}
+		})
+		res := req.ResponseKind().(*kmsg.EndTxnResponse) //nolint:forcetypeassert // that of an EndTxn request
+		res.ErrorCode = kerr.TransactionAbortable.Code
+		return res, nil, true
+	})
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	answer := func(_ context.Context, inputs []engine.PureInput) ([][]engine.Outgoing, func(), error) {
+		outs := make([][]engine.Outgoing, len(inputs))
+		for i, in := range inputs {
+			outs[i] = []engine.Outgoing{out(s.answers, "k", string(in.Value))}
+		}
+		return outs, cancel, nil
+	}
+	if err := cl.Transact(ctx, t.Context(), s.member("a"), answer); err == nil || !strings.Contains(err.Error(), "not aborted") {
+		t.Errorf("first session: %v", err)
+	}
+	s.send(t, cl, 1)
+	if err := cl.Transact(ctx, t.Context(), s.member("a"), answer); err != nil {
+		t.Errorf("second session: %v", err)
+	}
+	if got := s.committed(t, s.answers, 4); !slices.Equal(got, []string{"0", "1", "2", "0"}) {
 		t.Errorf("committed %v", got)
 	}
 }
