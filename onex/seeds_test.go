@@ -221,6 +221,8 @@ func (r *seedRun) process(ctx context.Context, w way, instance string, random *r
 		}
 		n := &seedNet{faults: r.faults, conns: map[*seedConn]bool{}}
 		p := seedProcess{instance: instance, options: []kgo.Opt{
+			// kfake miscounts who has joined when a member leaves while it waits to sync: the rebalance then ends by its timeout.
+			kgo.RebalanceTimeout(2 * time.Second),
 			kgo.HeartbeatInterval(50 * time.Millisecond), kgo.SessionTimeout(2 * time.Second), kgo.TransactionTimeout(1500 * time.Millisecond),
 			kgo.RetryBackoffFn(func(int) time.Duration { return 5 * time.Millisecond }), kgo.MetadataMinAge(10 * time.Millisecond),
 			kgo.RecordDeliveryTimeout(2 * time.Second), kgo.RetryTimeout(2 * time.Second), kgo.Dialer(n.dial),
