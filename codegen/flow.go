@@ -20,7 +20,7 @@ type flow struct {
 
 type answer struct{ Field, Type, Tag string }
 
-type step struct{ Name, After, Send, Success, Failure, Undo, Timeout, Delay string }
+type step struct{ Name, After, Send, Success, Failure, Undo, Timeout, Delay, Replaces string }
 
 // builder is a Handler method that builds a message of the workflow.
 type builder struct {
@@ -75,13 +75,9 @@ func (m *modeler) flow() {
 }
 
 func (m *modeler) step(s *contract.Step) step {
-	after := make([]string, 0, len(s.After))
-	for _, a := range s.After {
-		after = append(after, quote(a))
-	}
-	out := step{Name: quote(s.Name), Success: m.refList(s.Success), Failure: m.refList(s.Failure), Timeout: duration(s.Timeout), Delay: duration(s.Delay)}
-	if len(after) > 0 {
-		out.After = "[]string{" + strings.Join(after, ", ") + "}"
+	out := step{
+		Name: quote(s.Name), After: quoteList(s.After), Success: m.refList(s.Success), Failure: m.refList(s.Failure),
+		Timeout: duration(s.Timeout), Delay: duration(s.Delay), Replaces: quoteList(s.Replaces),
 	}
 	if s.Send != nil {
 		out.Send = m.ref(s.Send)
@@ -90,6 +86,18 @@ func (m *modeler) step(s *contract.Step) step {
 		out.Undo = m.ref(s.Undo)
 	}
 	return out
+}
+
+// quoteList returns a slice as Go source, or "" if it is empty.
+func quoteList(list []string) string {
+	if len(list) == 0 {
+		return ""
+	}
+	quoted := make([]string, 0, len(list))
+	for _, s := range list {
+		quoted = append(quoted, quote(s))
+	}
+	return "[]string{" + strings.Join(quoted, ", ") + "}"
 }
 
 func (m *modeler) builder(step, method string, msg *contract.Message, doc string) builder {

@@ -77,12 +77,8 @@ func (m *modeler) reducerInput(msg *contract.Message, emits []*contract.Message)
 }
 
 func (m *modeler) transition(t *contract.Transition) transition {
-	from := make([]string, 0, len(t.From))
-	for _, f := range t.From {
-		from = append(from, quote(f))
-	}
 	out := transition{
-		Input: m.ref(t.Input), From: "[]string{" + strings.Join(from, ", ") + "}", To: quote(t.To),
+		Input: m.ref(t.Input), From: quoteList(t.From), To: quote(t.To),
 		Emits: m.refList(t.Emits), Early: duration(t.Early),
 		HaltKey: t.Then == "halt_key",
 	}

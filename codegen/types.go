@@ -79,12 +79,10 @@ func (ts *typeSet) use(t *contract.Type) string {
 	for _, p := range t.Schema.Properties {
 		ts.addField(g, p)
 		if p.Required {
-			required = append(required, quote(p.Name))
+			required = append(required, p.Name)
 		}
 	}
-	if len(required) > 0 {
-		g.Required = "[]string{" + strings.Join(required, ", ") + "}"
-	}
+	g.Required = quoteList(required)
 	return name
 }
 

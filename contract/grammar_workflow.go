@@ -73,5 +73,10 @@ func stepKeys() []Key {
 			Meaning: "The step succeeds once this has passed, and waits for nothing else.",
 			Changes: []Artefact{ArtefactNode}, Test: "TestDelayOutlivesItsProcess",
 		},
+		{
+			Name: "replaces", Form: list(snakeOf("a step")), Example: "[reserve]", Default: "none",
+			Meaning: "Steps of earlier versions whose part it takes, in instances that have yet to come to them; its own name says that it does the same by another command.",
+			Changes: []Artefact{ArtefactNode}, Test: "TestStepThatIsReplaced",
+		},
 	}
 }

@@ -116,7 +116,7 @@ func beyond() []string {
 		"resources-out-of-range.yaml", "scaling-down.yaml", "scaling-without-load.yaml", "fixed-with-load.yaml", "bad-health.yaml",
 		"overlapping-checks.yaml", "wrong-ends.yaml", "answer-twice.yaml", "unprintable.yaml",
 		"unknown-properties.yaml", "two-successors.yaml", "same-name.yaml", "twice.yaml", "bad-constant.yaml", "wrong-constant.yaml",
-		"delay-too-long.yaml", "two-without-guard.yaml", "guard-after-open.yaml",
+		"delay-too-long.yaml", "replaces-declared.yaml", "replaces-shared.yaml", "two-without-guard.yaml", "guard-after-open.yaml",
 		"unfit-key.yaml", "new-key.yaml", "unfit-format.yaml", "same-instance.yaml", "same-idempotency-key.yaml", "other-idempotency-key.yaml",
 	}
 }

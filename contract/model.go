@@ -170,7 +170,10 @@ type Step struct {
 	Undo    *Message      // command that compensates a step which succeeded; nil: none
 	Timeout time.Duration // 0: waits without bound
 	Delay   time.Duration // the step succeeds once it has passed; 0: it waits for an answer
-	Pos     Pos
+
+	// Replaces names steps of earlier versions whose part it takes, in instances that have yet to come to them.
+	Replaces []string
+	Pos      Pos
 }
 
 // Schedule sends one of the node's commands at every tick. Either Cron or Every is set.

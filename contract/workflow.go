@@ -11,6 +11,7 @@ type workflowReader struct {
 	workflow *Workflow
 	steps    map[string]*Step
 	after    map[*Step][]*item   // references to steps, checked once all are known
+	replaces map[*Step][]*item   // the same
 	answers  map[*Message]string // step that waits for an event
 }
 
@@ -19,7 +20,7 @@ func (p *parser) readWorkflow(it *item) {
 	if s.broken {
 		return
 	}
-	r := workflowReader{p, &Workflow{}, map[string]*Step{}, map[*Step][]*item{}, map[*Message]string{}}
+	r := workflowReader{p, &Workflow{}, map[string]*Step{}, map[*Step][]*item{}, map[*Step][]*item{}, map[*Message]string{}}
 	p.reserve(scopeMethod, "generated code", "Completed", "Failed")
 	r.workflow.Start = p.message(s.get("start"), startsWith())
 	r.readSteps(s.get("steps"))
@@ -46,6 +47,7 @@ func (r *workflowReader) readSteps(it *item) {
 	for _, step := range r.workflow.Steps {
 		r.readAfter(step)
 	}
+	r.readReplaces()
 	r.checkOrder()
 }
 
@@ -61,6 +63,7 @@ func (r *workflowReader) readStep(it *item, step *Step) {
 	step.Undo = r.message(undo, sends())
 	step.Timeout, _ = r.duration(s.get("timeout"))
 	step.Delay, _ = r.duration(s.get("delay"))
+	r.replaces[step] = r.list(s.get("replaces"))
 	if undo != nil {
 		r.claim(scopeMethod, "Undo"+GoName(step.Name), "the undo of step "+step.Name, undo.at)
 	}
@@ -97,6 +100,33 @@ func (r *workflowReader) readAfter(step *Step) {
 			r.report(e.at, ruleDuplicate, "remove it", "step %q is named twice", name).edit(r.removeElement(e)...)
 		default:
 			step.After = append(step.After, name)
+		}
+	}
+}
+
+// readReplaces reads which steps of earlier versions each one replaces.
+func (r *workflowReader) readReplaces() {
+	taken := map[string]*Step{}
+	for _, step := range r.workflow.Steps {
+		for _, e := range r.replaces[step] {
+			name, ok := r.text(e)
+			other := taken[name]
+			switch {
+			case !ok:
+			case !validSnake(name):
+				r.report(e.at, ruleBadName, "name a step of an earlier version", "%q cannot name a step", name)
+			case other == step:
+				r.report(e.at, ruleDuplicate, "remove it", "step %q is named twice", name).edit(r.removeElement(e)...)
+			case other != nil:
+				r.report(e.at, ruleContradiction, "let one of them replace it", "steps %q and %q both replace %q: an instance could not tell which to take",
+					other.Name, step.Name, name).see(other.Pos, "step %s replaces it too", other.Name)
+			case name != step.Name && r.steps[name] != nil:
+				r.report(e.at, ruleContradiction, "remove step "+name+", or remove it from replaces", "step %q replaces %q, which is still a step", step.Name, name).see(
+					r.steps[name].Pos, "step %s", name)
+			default:
+				taken[name] = step
+				step.Replaces = append(step.Replaces, name)
+			}
 		}
 	}
 }

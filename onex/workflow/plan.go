@@ -66,10 +66,11 @@ func compareStep(s Step, now Definition, tally Tally) Finding {
 	unread := now.unread(slices.Concat(s.Success, s.Failure))
 	switch {
 	case ahead > 0 && !ok:
-		f.refuse(ahead, "has yet to take it, and it is gone", "keep it until no instance has yet to take it")
+		f.refuse(ahead, "has yet to take it, and it is gone",
+			"keep it until no instance has yet to take it, or let the step that takes its part say replaces: ["+s.Name+"]")
 	case ahead > 0 && !moved && next.Send != s.Send:
 		f.refuse(ahead, fmt.Sprintf("has yet to take it, and it sends %s in place of %s", orNothing(next.Send), orNothing(s.Send)),
-			"send the new command from a new step, and keep this one until no instance has yet to take it")
+			"send the new command from a new step, and keep this one until no instance has yet to take it, or let it say replaces: ["+s.Name+"]")
 	case waiting > 0 && len(unread) > 0, ahead > 0 && !moved && len(unread) > 0:
 		f.refuse(ahead+waiting, "waits for "+strings.Join(unread, ", ")+", which is not read any more", "keep the answers until none waits")
 	case undo && ahead+waiting+done > 0:
