@@ -59,7 +59,7 @@ func (r *seedRun) check(ctx context.Context) error {
 		next[a.Key]++
 	}
 	if len(list) != seedRecords || len(next) != seedKeys {
-		return fmt.Errorf("%d answers to %d inputs", len(list), seedRecords)
+		return fmt.Errorf("%d answers to %d inputs, and %d of aborted transactions", len(list), seedRecords, r.aborted)
 	}
 	return nil
 }

@@ -348,16 +348,21 @@ func (r *seedRun) answers(ctx context.Context, level kgo.IsolationLevel) (list [
 		return nil, err
 	}
 	defer cl.Close()
-	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
 	var once sync.Once
 	for ctx.Err() == nil {
-		cl.PollFetches(ctx).EachRecord(func(rec *kgo.Record) {
+		fetches := cl.PollFetches(ctx)
+		if wrong := fetches.Err(); wrong != nil && ctx.Err() == nil {
+			err = errors.Join(err, wrong) // of interest if something lacks
+		}
+		fetches.EachRecord(func(rec *kgo.Record) {
 			list = append(list, engine.Outgoing{Key: string(rec.Key), Value: rec.Value})
 		})
 		if len(list) >= seedRecords {
+			err = nil
 			once.Do(func() { time.AfterFunc(300*time.Millisecond, cancel) })
 		}
 	}
-	return list, nil
+	return list, err
 }
