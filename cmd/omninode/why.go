@@ -15,6 +15,7 @@ import (
 
 	"github.com/omninode-ai/omninode/contract"
 	"github.com/omninode-ai/omninode/internal/cause"
+	"github.com/omninode-ai/omninode/internal/painted"
 	"github.com/omninode-ai/omninode/onex/event"
 )
 
@@ -231,9 +232,9 @@ func (a *app) printTree(t *cause.Tree, q asking) error {
 }
 
 // tone colours a piece of a line for a terminal.
-func (a *app) tone(s cause.Span, plain bool) string {
-	styles := map[cause.Tone]style{
-		cause.Faint: "\x1b[2m", cause.Title: bold, cause.Good: green, cause.Bad: red, cause.Wait: yellow, cause.Mark: magenta,
+func (a *app) tone(s painted.Span, plain bool) string {
+	styles := map[painted.Tone]style{
+		painted.Faint: "\x1b[2m", painted.Title: bold, painted.Good: green, painted.Bad: red, painted.Wait: yellow, painted.Mark: magenta,
 	}
 	look, known := styles[s.Tone]
 	if plain || !known || s.Text == "" {

@@ -6,47 +6,16 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode"
+
+	"github.com/omninode-ai/omninode/internal/painted"
 )
-
-// Tone says how a piece of a line looks.
-type Tone string
-
-// The tones.
-const (
-	Plain Tone = ""
-	Faint Tone = "faint" // lines between entries, places, ids
-	Title Tone = "title" // what was sent
-	Good  Tone = "good"  // what worked
-	Bad   Tone = "bad"   // what failed, or is missing
-	Wait  Tone = "wait"  // what waits
-	Mark  Tone = "mark"  // what was asked for
-)
-
-// Span is a piece of a line.
-type Span struct {
-	Tone Tone
-	Text string
-}
-
-// Line is one line of a drawn tree.
-type Line []Span
-
-// String returns a line without its looks.
-func (l Line) String() string {
-	var b strings.Builder
-	for _, s := range l {
-		b.WriteString(s.Text)
-	}
-	return b.String()
-}
 
 // Lines draws a tree.
-func (t *Tree) Lines() []Line {
+func (t *Tree) Lines() []painted.Line {
 	last := t.last()
 	var rails []string            // by depth: what stands in front of what is below
 	keys := map[int]string{0: ""} // by entry: the key that it and what is below it are about
-	lines := make([]Line, 0, len(t.Entries))
+	lines := make([]painted.Line, 0, len(t.Entries))
 	for i, e := range t.Entries {
 		rails = rails[:min(e.Depth, len(rails), maxIndent)]
 		indent, branch := strings.Join(rails, ""), ""
@@ -61,7 +30,7 @@ func (t *Tree) Lines() []Line {
 			branch = fmt.Sprintf("%d levels deep: ", e.Depth)
 		}
 		rails = append(rails, rail)
-		lines = append(lines, append(Line{{Faint, indent + branch}}, e.spans(keys[e.Parent])...))
+		lines = append(lines, append(painted.Line{painted.Faint.Text(indent + branch)}, e.spans(keys[e.Parent])...))
 		keys[e.ID] = cmp.Or(e.Key, keys[e.Parent])
 	}
 	return lines
@@ -83,16 +52,16 @@ func (t *Tree) last() []bool {
 }
 
 // spans describes an entry below one that is about a key, which need not be said again.
-func (e Entry) spans(key string) Line {
-	var l Line
+func (e Entry) spans(key string) painted.Line {
+	var l painted.Line
 	if e.Asked {
-		l = append(l, Span{Mark, "▶ "})
+		l = append(l, painted.Mark.Text("▶ "))
 	}
 	switch e.Kind {
 	case Event, Command:
 		l = append(l, e.message(key)...)
 	case Missing:
-		l = append(l, Span{Bad, "missing "}, Span{Plain, printable(e.EventID)}, Span{Bad, "  " + e.Did})
+		l = append(l, painted.Bad.Text("missing "), painted.Plain.Text(painted.Printable(e.EventID)), painted.Bad.Text("  "+e.Did))
 	default:
 		l = append(l, e.deed(key)...)
 	}
@@ -100,20 +69,20 @@ func (e Entry) spans(key string) Line {
 }
 
 // message describes an event: what, from whom, where, when, and its id.
-func (e Entry) message(key string) Line {
-	l := Line{{Title, printable(e.Type)}, {Plain, " " + string(e.Kind) + " of " + printable(orNobody(e.Node))}}
+func (e Entry) message(key string) painted.Line {
+	l := painted.Line{painted.Title.Text(painted.Printable(e.Type)), painted.Plain.Text(" " + string(e.Kind) + " of " + painted.Printable(orNobody(e.Node)))}
 	if e.Flow != nil && e.Flow.Step != "" {
-		l = append(l, Span{Plain, ", step " + printable(e.Flow.Step)})
+		l = append(l, painted.Plain.Text(", step "+painted.Printable(e.Flow.Step)))
 	}
 	if e.Did != "" {
-		l = append(l, Span{Wait, ", " + e.Did})
+		l = append(l, painted.Wait.Text(", "+e.Did))
 	}
 	if e.Key != key {
-		l = append(l, Span{Plain, " for " + printable(e.Key)})
+		l = append(l, painted.Plain.Text(" for "+painted.Printable(e.Key)))
 	}
-	l = append(l, Span{Faint, "  " + e.where() + e.when() + printable(e.EventID)})
+	l = append(l, painted.Faint.Text("  "+e.where()+e.when()+painted.Printable(e.EventID)))
 	if n := len(e.Again); n > 0 {
-		l = append(l, Span{Wait, fmt.Sprintf("  sent again %d×, e.g. at %s", n, e.Again[0])})
+		l = append(l, painted.Wait.Text(fmt.Sprintf("  sent again %d×, e.g. at %s", n, e.Again[0])))
 	}
 	return l
 }
@@ -132,7 +101,7 @@ func (e Entry) where() string {
 	if e.Place == nil {
 		return ""
 	}
-	return printable(e.Place.String()) + "  "
+	return painted.Printable(e.Place.String()) + "  "
 }
 
 func (e Entry) when() string {
@@ -143,43 +112,43 @@ func (e Entry) when() string {
 }
 
 // deed describes what a node did with an event.
-func (e Entry) deed(key string) Line {
-	tone := Good
+func (e Entry) deed(key string) painted.Line {
+	tone := painted.Good
 	switch e.Kind {
 	case DeadLetter:
-		tone = Bad
+		tone = painted.Bad
 	case Waiting, Replay, Timer:
-		tone = Wait
+		tone = painted.Wait
 	case Skipped:
-		tone = Faint
+		tone = painted.Faint
 	case Event, Command, Handled, Missing:
 	}
-	l := Line{{Plain, printable(e.Node) + " "}, {tone, e.what(key)}}
-	return append(l, Span{Faint, strings.TrimRight("  "+e.where()+e.when(), " ")})
+	l := painted.Line{painted.Plain.Text(painted.Printable(e.Node) + " "), tone.Text(e.what(key))}
+	return append(l, painted.Faint.Text(strings.TrimRight("  "+e.where()+e.when(), " ")))
 }
 
 func (e Entry) what(key string) string {
 	switch {
 	case e.Kind == Timer:
-		return e.Did + ": " + printable(e.Type)
+		return e.Did + ": " + painted.Printable(e.Type)
 	case e.Letter != nil:
-		return fmt.Sprintf("dead letter %s after %s: %s", printable(string(e.Letter.Class)), times(e.Letter.Attempts, "attempt"), printable(e.Letter.Error))
+		return fmt.Sprintf("dead letter %s after %s: %s", painted.Printable(string(e.Letter.Class)), times(e.Letter.Attempts, "attempt"), painted.Printable(e.Letter.Error))
 	case e.Parked != nil:
 		return e.Did + e.Parked.String()
 	case e.State != nil:
 		return e.Did + e.State.text(key)
 	}
-	return printable(e.Did)
+	return painted.Printable(e.Did)
 }
 
 // text says in which state a key was left.
 func (s StateChange) text(key string) string {
 	text := ": version " + strconv.FormatInt(s.Version, 10)
 	if s.Key != key {
-		text = ": " + printable(s.Key) + " is version " + strconv.FormatInt(s.Version, 10)
+		text = ": " + painted.Printable(s.Key) + " is version " + strconv.FormatInt(s.Version, 10)
 	}
 	if s.Machine != "" {
-		text += ", " + printable(s.Machine)
+		text += ", " + painted.Printable(s.Machine)
 	}
 	if s.Current > s.Version {
 		text += fmt.Sprintf(" (now %d)", s.Current)
@@ -194,7 +163,7 @@ func (p ParkedDetail) String() string {
 		text += ", next " + p.Next.UTC().Format(time.RFC3339)
 	}
 	if p.Error != "" {
-		text += ": " + printable(p.Error)
+		text += ": " + painted.Printable(p.Error)
 	}
 	return text
 }
@@ -204,22 +173,4 @@ func times(n int, thing string) string {
 		return "1 " + thing
 	}
 	return strconv.Itoa(n) + " " + thing + "s"
-}
-
-const maxText = 200
-
-// printable shows what others wrote: on one line, without control characters, and not too much of it.
-func printable(s string) string {
-	text := []rune(strings.ToValidUTF8(s, "?"))
-	cut := len(text) > maxText
-	text = text[:min(len(text), maxText)]
-	for i, r := range text {
-		if !unicode.IsPrint(r) {
-			text[i] = ' '
-		}
-	}
-	if cut {
-		return string(text) + "…"
-	}
-	return string(text)
 }
