@@ -64,6 +64,7 @@ func newRootCommand(a *app) *cobra.Command {
 	group(root, groupRun, newE2ECommand(a), newDevCommand(a), newSimCommand(a), newDLQCommand(a), newMigrateCommand(a), newSeedCommand(a), newDoctorCommand(a), newParkedCommand(a))
 	group(root, groupRun, newPauseCommand(a), newResumeCommand(a), newPausedCommand(a))
 	group(root, groupAsk, newWhyCommand(a), newReplayCommand(a))
+	group(root, groupRun, newWorkflowsCommand(a))
 	group(root, groupShip, newDeployCommand(a))
 	root.AddCommand(newVersionCommand(a))
 	root.AddCommand(newProbeCommand(a), newCaptureCommand(a), newForwardCommand(a), newPackCommand(a)) // for the pipeline

@@ -220,15 +220,19 @@ func (a *app) printTree(t *cause.Tree, q asking) error {
 	case q.format == "mermaid":
 		return a.writeOut(q.out, t.Mermaid())
 	}
+	return a.writeOut(q.out, []byte(a.paintLines(t.Lines(), q.out != "")+a.account(t, q)))
+}
+
+// paintLines colours lines for a terminal.
+func (a *app) paintLines(lines []painted.Line, plain bool) string {
 	var b strings.Builder
-	for _, l := range t.Lines() {
+	for _, l := range lines {
 		for _, s := range l {
-			b.WriteString(a.tone(s, q.out != ""))
+			b.WriteString(a.tone(s, plain))
 		}
 		b.WriteByte('\n')
 	}
-	b.WriteString(a.account(t, q))
-	return a.writeOut(q.out, []byte(b.String()))
+	return b.String()
 }
 
 // tone colours a piece of a line for a terminal.

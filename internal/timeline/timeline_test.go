@@ -75,6 +75,32 @@ func TestLines(t *testing.T) {
 	}
 }
 
+// TestPictureOfTheManual: docs/workflows.md shows what is drawn.
+func TestPictureOfTheManual(t *testing.T) {
+	t.Parallel()
+	const file = "../../docs/img/workflow.svg"
+	i := &workflow.Instance{
+		Key: "order-7", Definition: "5f1d0c7be2a94410", Status: workflow.Failed, Reason: "step pack: no answer within 20s",
+		Steps: map[string]string{"place": workflow.Undone, "charge": workflow.Undone, "pack": workflow.StepFailed, "gift": workflow.Succeeded},
+		Trail: []workflow.Mark{
+			mark(0, "", "started"), mark(0, "place", workflow.Sent), mark(4, "place", workflow.Succeeded),
+			mark(4, "charge", workflow.Sent), mark(4, "gift", workflow.Sent), mark(10, "gift", workflow.Succeeded), mark(13, "charge", workflow.Succeeded),
+			mark(13, "pack", workflow.Sent), mark(33, "pack", workflow.StepFailed), mark(33.4, "charge", workflow.Undone), mark(33.6, "place", workflow.Undone),
+			mark(34, "", workflow.Failed),
+		},
+	}
+	def := workflow.Definition{Steps: []workflow.Step{{Name: "place"}, {Name: "charge"}, {Name: "gift"}, {Name: "pack"}, {Name: "send"}}}
+	picture := timeline.New(def, i, at(60)).SVG()
+	if *update {
+		if err := os.WriteFile(file, picture, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if want, err := os.ReadFile(file); err != nil || string(want) != string(picture) {
+		t.Errorf("%s is not what is drawn (%v): go test ./internal/timeline -update", file, err)
+	}
+}
+
 // TestSVG: a picture is well-formed whatever the key holds, and has a bar for each that was begun.
 func TestSVG(t *testing.T) {
 	t.Parallel()
