@@ -67,6 +67,25 @@ func (e *StateTooLargeError) Error() string {
 // DeadLetterClass implements engine.Classified.
 func (e *StateTooLargeError) DeadLetterClass() engine.Class { return engine.TooLarge }
 
+// UnexpectedAnswerError says that an answer to a workflow's command came to an instance that does not exist,
+// or to a step that was answered before. It is permanent: the first answer counts.
+type UnexpectedAnswerError struct {
+	Key   string // of the instance
+	Step  string
+	State string // of the step; "": there is no such instance
+	Type  event.Ref
+}
+
+func (e *UnexpectedAnswerError) Error() string {
+	if e.State == "" {
+		return fmt.Sprintf("%s answers step %s of instance %q, which does not exist", e.Type, e.Step, e.Key)
+	}
+	return fmt.Sprintf("%s answers step %s of instance %q, which is %s", e.Type, e.Step, e.Key, e.State)
+}
+
+// DeadLetterClass implements engine.Classified.
+func (e *UnexpectedAnswerError) DeadLetterClass() engine.Class { return engine.Unexpected }
+
 // Error is what ends a process, as a person sees it: a stable code, what happened, what to do next.
 type Error struct {
 	Code   string // ONEX_<AREA>_<NNN>_<NAME>

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/omninode-ai/omninode/onex/engine"
 	"github.com/omninode-ai/omninode/onex/event"
@@ -149,10 +150,13 @@ func (r *run) decode(e event.Envelope) error {
 	return nil
 }
 
-// load reads the instance, lets f change it and goes on with it. An answer to nothing that was started
-// here is none of our business.
+// load reads the instance, lets f change it and goes on with it. What happens to a key without an instance is
+// none of our business, unless it answers one.
 func (r *run) load(f func() error) error {
 	if r.call.State == nil {
+		if e := r.call.Event; r.call.Timer == "" && r.mine() && r.answers(e) {
+			return &UnexpectedAnswerError{Key: strings.TrimPrefix(e.WorkflowID, r.wf.id("")), Step: e.StepID, Type: e.Type}
+		}
 		return nil
 	}
 	i, err := workflow.Read(r.call.State)
@@ -255,6 +259,17 @@ func (r *run) emit(class event.Class, typ event.Ref, build Build, at engine.Posi
 
 func (r *run) position(step string) engine.Position {
 	return engine.Position{WorkflowID: r.wf.id(r.instance.Key), StepID: step}
+}
+
+// mine reports whether the event belongs to an instance of this workflow.
+func (r *run) mine() bool {
+	return strings.HasPrefix(r.call.Event.WorkflowID, r.wf.id(""))
+}
+
+// answers reports whether an event answers the command of the step that it names.
+func (r *run) answers(e event.Envelope) bool {
+	s, ok := r.def.Step(e.StepID)
+	return ok && s.Send != "" && slices.Contains(slices.Concat(s.Success, s.Failure), e.Type.String())
 }
 
 // id names an instance in the envelopes that belong to it.

@@ -197,13 +197,13 @@ func TestWorkflow(t *testing.T) {
 		"answered twice": {[]happens{
 			{"flow/start.v1", placeSent},
 			{"orders/placed.v1", chargeSent + " " + giftSent},
-			{"orders/placed.v1", ""},
+			{"orders/placed.v1", "unexpected"},
 		}, workflow.Running, "timeout:charge"},
 		"declined": {[]happens{
 			{"flow/start.v1", placeSent},
 			{"orders/placed.v1", chargeSent + " " + giftSent},
 			{"pay/declined.v1", "cancel[cancel step charge: pay/declined.v1]flow:k@place/undo failed[failed step charge: pay/declined.v1]@"},
-			{"pay/charged.v1", ""},
+			{"pay/charged.v1", "unexpected"},
 		}, workflow.Failed, ""},
 		"undone in reverse": {[]happens{
 			{"flow/start.v1", placeSent},
@@ -219,7 +219,7 @@ func TestWorkflow(t *testing.T) {
 			{"orders/placed.v1", chargeSent + " " + giftSent},
 			{"timer:charge", "cancel[cancel step charge: no answer within 30s]flow:k@place/undo failed[failed step charge: no answer within 30s]@"},
 			{"pay/charged.v1", "refund[refund step charge: no answer within 30s]flow:k@charge/undo"},
-			{"pay/charged.v1", ""},
+			{"pay/charged.v1", "unexpected"},
 			{"gift/packed.v1", ""},
 		}, workflow.Failed, ""},
 		"declined after the timeout": {[]happens{
@@ -241,7 +241,11 @@ func TestWorkflow(t *testing.T) {
 			p := newPlay(t)
 			for _, h := range test.story {
 				out := p.send(h.what)
-				if got := emitted(out); out.Err != nil || got != h.emits {
+				got, refused := emitted(out), isClass(out.Err, engine.Unexpected)
+				if refused {
+					got = "unexpected"
+				}
+				if out.Err != nil && !refused || got != h.emits {
 					t.Fatalf("%s emits\n  %s\nwant\n  %s\n(%v)", h.what, got, h.emits, out.Err)
 				}
 			}
@@ -255,8 +259,8 @@ func TestWorkflow(t *testing.T) {
 func TestWorkflowIgnoresWhatIsNotItsOwn(t *testing.T) {
 	t.Parallel()
 	p := newPlay(t)
-	if out := p.send("orders/placed.v1"); out.State != nil || out.Err != nil || len(out.Emissions) != 0 {
-		t.Errorf("an answer without an instance: %+v", out)
+	if out := p.send("orders/ready.v1"); out.State != nil || out.Err != nil || len(out.Emissions) != 0 {
+		t.Errorf("what happened to a key without an instance: %+v", out)
 	}
 	p.send("flow/start.v1")
 	foreign := event.NewRoot("onex://test", wref("orders/placed.v1"), "k", []byte(`1`), time.Unix(0, 0))
@@ -273,6 +277,30 @@ func TestWorkflowIgnoresWhatIsNotItsOwn(t *testing.T) {
 	plain.WorkflowID, plain.StepID = "", ""
 	if out := p.call(engine.Call{Event: plain, State: p.state}); out.State == nil {
 		t.Error("an answer of a producer that knows no workflows was not taken")
+	}
+}
+
+// TestUnexpectedAnswers: an answer to an instance that is not there, and a second one, say so and change
+// nothing; an event that answers nobody may come as often as it likes.
+func TestUnexpectedAnswers(t *testing.T) {
+	t.Parallel()
+	refused := func(p *play, what, why string) {
+		t.Helper()
+		out := p.send(what)
+		if !isClass(out.Err, engine.Unexpected) || !strings.Contains(out.Err.Error(), why) || out.State != nil || out.Emissions != nil {
+			t.Errorf("%s: %+v", what, out)
+		}
+	}
+	p := newPlay(t)
+	refused(p, "orders/placed.v1", `step place of instance "k", which does not exist`)
+	p.send("flow/start.v1")
+	p.state = p.send("orders/placed.v1").State
+	refused(p, "orders/placed.v1", `step place of instance "k", which is succeeded`)
+	p.state = p.send("pay/charged.v1").State
+	refused(p, "pay/declined.v1", `step charge of instance "k", which is succeeded`)
+	p.state = p.send("orders/ready.v1").State
+	if out := p.send("orders/ready.v1"); out.Err != nil || out.State != nil {
+		t.Errorf("an event that was waited for, again: %+v", out)
 	}
 }
 

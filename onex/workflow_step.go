@@ -39,7 +39,7 @@ func (r *run) timers() []engine.Timer {
 	return timers
 }
 
-// answer applies an answer to the step that awaits it. An answer to a step that is over changes nothing.
+// answer applies an answer to the step that awaits it. The first one counts.
 func (r *run) answer() error {
 	e := r.call.Event
 	f, success, ok := r.match(e)
@@ -52,7 +52,10 @@ func (r *run) answer() error {
 	i := r.instance
 	state := i.Steps[f.Name]
 	if state != "" && state != workflow.Sent {
-		return r.nothing() // answered before
+		if f.Send != "" && r.mine() {
+			return &UnexpectedAnswerError{Key: i.Key, Step: f.Name, State: state, Type: e.Type}
+		}
+		return r.nothing() // it happened again, and answers nobody
 	}
 	i.Answers[e.Type.String()] = e.Data
 	switch {

@@ -26,6 +26,7 @@ const (
 	Exhausted         Class = "exhausted"          // every attempt failed
 	IllegalTransition Class = "illegal_transition" // the machine's state does not take the input
 	Timeout           Class = "timeout"            // an early input waited in vain
+	Unexpected        Class = "unexpected"         // an answer that no step of its workflow's instance waits for
 	Skipped           Class = "skipped"            // a person gave a parked record up
 )
 
@@ -36,7 +37,7 @@ const MaxAhead = 24 * time.Hour
 func Classes() []Class {
 	return []Class{
 		Tombstone, HeaderLimit, TooLarge, Incomplete, Malformed, WrongType, WrongVersion, Future, Invalid,
-		IllegalTransition, Timeout, PermanentFailure, Exhausted, Skipped,
+		IllegalTransition, Unexpected, Timeout, PermanentFailure, Exhausted, Skipped,
 	}
 }
 
