@@ -38,7 +38,7 @@ func New(
 	ctx context.Context,
 	// Repository to work on.
 	// +defaultPath="/"
-	// +ignore=["*", "!go.mod", "!go.sum", "!catalogue", "!cmd", "!codegen", "!contract", "!dialect", "!e2e", "!env", "!internal", "!migrations", "!nodes", "!onex", "!templates", "**/testdata", "**/*_test.go", "!nodes/**/*_test.go", "**/.env"]
+	// +ignore=["*", "!go.mod", "!go.sum", "!catalogue", "!cmd", "!codegen", "!contract", "!dialect", "!e2e", "!env", "!internal", "!migrations", "!nodes", "!onex", "!templates", "**/testdata", "**/*_test.go", "!nodes/**/*_test.go", "**/.env", "env/*/local.env"]
 	source *dagger.Directory,
 	// Digests of the images, instead of ci/images.lock.
 	// +optional

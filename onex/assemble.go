@@ -129,7 +129,7 @@ func (p *process) engineConfig(n Node) engine.Config {
 
 // sources chooses where settings come from and says why.
 func (p *process) sources(ctx context.Context, nodes []Node) ([]config.Source, func(), error) {
-	environ := config.Environ(p.lookup)
+	below := p.variables.sources()
 	switch {
 	case p.env.Vault.Address != "":
 		login, chosenBy, err := p.env.Vault.Login()
@@ -148,17 +148,17 @@ func (p *process) sources(ctx context.Context, nodes []Node) ([]config.Source, f
 			return nil, func() {}, err
 		}
 		p.log.InfoContext(ctx, "secrets come from vault", "address", p.env.Vault.Address, "login", login, "why", "VAULT_ADDR and "+chosenBy+" are set")
-		return []config.Source{secret.Source("vault", store), environ}, func() { _ = store.Stop(bounded(ctx)) }, nil
+		return append([]config.Source{secret.Source("vault", store)}, below...), func() { _ = store.Stop(bounded(ctx)) }, nil
 	case p.env.SecretsFile != "":
 		file, err := secret.OpenFile(p.env.SecretsFile)
 		if err != nil {
 			return nil, func() {}, &Error{Code: CodeSecrets, Err: err}
 		}
 		p.log.InfoContext(ctx, "secrets come from a file", "file", p.env.SecretsFile, "why", "VAULT_ADDR is not set, ONEX_SECRETS_FILE is")
-		return []config.Source{secret.Source("secrets file", file), environ}, func() {}, nil
+		return append([]config.Source{secret.Source("secrets file", file)}, below...), func() {}, nil
 	}
 	p.log.InfoContext(ctx, "secrets come from the environment", "why", "neither VAULT_ADDR nor ONEX_SECRETS_FILE is set")
-	return []config.Source{environ}, func() {}, nil
+	return below, func() {}, nil
 }
 
 // openVault waits for a Vault that is sealed or not there yet; what it refuses ends the start.

@@ -155,3 +155,10 @@ func dialer(hosts map[string]string) func(ctx context.Context, network, addr str
 		return d.DialContext(ctx, network, net.JoinHostPort(cmp.Or(hosts[host], host), port))
 	}
 }
+
+// CheckEnvironment says what of the runtime's own variables is missing or malformed, a line each,
+// without starting anything.
+func CheckEnvironment(lookup func(name string) (string, bool)) error {
+	_, err := readEnvironment(lookup)
+	return err
+}

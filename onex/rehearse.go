@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"os"
 	"strings"
 
 	"github.com/omninode-ai/omninode/internal/rehearsal"
@@ -20,10 +19,14 @@ func rehearse(ctx context.Context, cfg Config, in io.Reader, out io.Writer, node
 		return &Error{Code: CodeNode, Err: fmt.Errorf("only the program of one compute node or one reducer can rehearse: %d nodes are in this one, the first is a %s", len(nodes), nodes[0].Kind)}
 	}
 	n := nodes[0]
-	lookup := offline(cfg.Lookup, n.Name)
+	vars, err := readVariables(cfg)
+	if err != nil {
+		return err
+	}
+	vars.process = offline(vars.process, n.Name)
 	env := environment{Instance: "rehearsal", LogLevel: slog.LevelWarn, LogFormat: "text"}
-	p := &process{env: env, lookup: lookup, log: newLogger(cfg.Output, env), ready: newReadiness(nodes), metrics: newMetrics()}
-	sources, err := offlineSources(lookup)
+	p := &process{env: env, variables: vars, log: newLogger(cfg.Output, env), ready: newReadiness(nodes), metrics: newMetrics()}
+	sources, err := offlineSources(vars)
 	if err != nil {
 		return &Error{Code: CodeSecrets, Err: err}
 	}
@@ -36,9 +39,6 @@ func rehearse(ctx context.Context, cfg Config, in io.Reader, out io.Writer, node
 
 // offline returns an environment in which the database that nobody connects to has an address.
 func offline(lookup func(string) (string, bool), node string) func(string) (string, bool) {
-	if lookup == nil {
-		lookup = os.LookupEnv
-	}
 	return func(name string) (string, bool) {
 		if v, ok := lookup(name); ok || name != envPrefix(node)+strings.ToUpper(DatabaseURL) {
 			return v, ok
@@ -47,14 +47,14 @@ func offline(lookup func(string) (string, bool), node string) func(string) (stri
 	}
 }
 
-func offlineSources(lookup func(string) (string, bool)) ([]config.Source, error) {
-	file, ok := lookup("ONEX_SECRETS_FILE")
-	if !ok || file == "" {
-		return []config.Source{config.Environ(lookup)}, nil
+func offlineSources(vars variables) ([]config.Source, error) {
+	file, _ := vars.lookup("ONEX_SECRETS_FILE")
+	if file == "" {
+		return vars.sources(), nil
 	}
 	kept, err := secret.OpenFile(file)
 	if err != nil {
 		return nil, err
 	}
-	return []config.Source{secret.Source("secrets file", kept), config.Environ(lookup)}, nil
+	return append([]config.Source{secret.Source("secrets file", kept)}, vars.sources()...), nil
 }

@@ -35,11 +35,11 @@ func Run(ctx context.Context, cfg Config, nodes ...Node) error {
 	if err := checkNodes(nodes); err != nil {
 		return &Error{Code: CodeNode, Err: err}
 	}
-	lookup := cfg.Lookup
-	if lookup == nil {
-		lookup = os.LookupEnv
+	vars, err := readVariables(cfg)
+	if err != nil {
+		return err
 	}
-	env, err := readEnvironment(lookup)
+	env, err := readEnvironment(vars.lookup)
 	if err != nil {
 		return &Error{Code: CodeEnvironment, Err: err}
 	}
@@ -48,7 +48,7 @@ func Run(ctx context.Context, cfg Config, nodes ...Node) error {
 		out = cfg.Output
 	}
 	p := &process{
-		env: env, lookup: lookup, log: newLogger(out, env), dial: dialer(env.Hosts),
+		env: env, variables: vars, log: newLogger(out, env), dial: dialer(env.Hosts),
 		ready: newReadiness(nodes), metrics: newMetrics(), budget: delivery.NewBudget(delivery.BudgetBytes),
 	}
 	return p.run(ctx, nodes)
@@ -85,8 +85,8 @@ func checkNodes(nodes []Node) error {
 
 // process is what the nodes of one process share.
 type process struct {
-	env     environment
-	lookup  func(string) (string, bool)
+	env environment
+	variables
 	log     *slog.Logger
 	dial    func(ctx context.Context, network, addr string) (net.Conn, error)
 	ready   *readiness

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"slices"
 
 	"github.com/omninode-ai/omninode/internal/kafka"
@@ -22,16 +21,16 @@ func verify(ctx context.Context, cfg Config, out io.Writer, nodes []Node) error 
 	if len(reducers) == 0 {
 		return &Error{Code: CodeNode, Err: errors.New("there is nothing to verify: only reducers keep states that their inputs lead to")}
 	}
-	lookup := cfg.Lookup
-	if lookup == nil {
-		lookup = os.LookupEnv
+	vars, err := readVariables(cfg)
+	if err != nil {
+		return err
 	}
-	env, err := readEnvironment(lookup)
+	env, err := readEnvironment(vars.lookup)
 	if err != nil {
 		return &Error{Code: CodeEnvironment, Err: err}
 	}
 	p := &process{
-		env: env, lookup: lookup, log: newLogger(cfg.Output, env), dial: dialer(env.Hosts),
+		env: env, variables: vars, log: newLogger(cfg.Output, env), dial: dialer(env.Hosts),
 		ready: newReadiness(reducers), metrics: newMetrics(),
 	}
 	if p.kafka, err = kafka.Open(kafka.Config{Brokers: env.Brokers, ClientID: "onex-verify", Log: p.log, Dial: p.dial}); err != nil {

@@ -66,6 +66,7 @@ func newRootCommand(a *app) *cobra.Command {
 	group(root, groupAsk, newWhyCommand(a), newReplayCommand(a))
 	group(root, groupRun, newWorkflowsCommand(a))
 	group(root, groupShip, newDeployCommand(a))
+	group(root, groupAsk, newConfigCommand(a))
 	root.AddCommand(newVersionCommand(a))
 	root.AddCommand(newProbeCommand(a), newCaptureCommand(a), newForwardCommand(a), newPackCommand(a)) // for the pipeline
 	return root

@@ -1,10 +1,11 @@
 // Package config resolves the settings and secrets a contract declares through one cascade: secret
-// store (secrets only) → environment → contract default → fail with the list of everything missing.
+// store (secrets only) → environment → .env files → contract default → fail with the list of
+// everything missing.
 //
 // Absence in one source continues with the next; an error of a source stops the cascade, because a
 // store that cannot answer must never be mistaken for one that has no value. Each value remembers
-// its source. The package imports nothing else of this module and opens nothing by itself: sources
-// are handed in.
+// its source. The package imports nothing else of this module and opens nothing but .env files, when
+// it is told to: sources are handed in.
 package config
 
 import (
@@ -39,7 +40,14 @@ type Source struct {
 	// Where tells people where the source looks for the setting, in the imperative: "export
 	// PAYMENT_GATEWAY_URL". It is only used in messages; nil leaves the source out of them.
 	Where func(node string, s Setting) string
+
+	// Place tells people exactly where the value was found: "env/development/fleet.env:3". It is asked
+	// for settings that Lookup found only; nil leaves it out.
+	Place func(node string, s Setting) string
 }
+
+// MaxValue is how many bytes a value may have.
+const MaxValue = 1 << 20
 
 // SourceDefault is the source of a value that comes from the contract's default.
 const SourceDefault = "contract default"
@@ -68,6 +76,7 @@ type value struct {
 	setting Setting
 	text    Secret
 	source  string
+	place   string
 }
 
 // Node returns the node whose settings v holds.
@@ -99,23 +108,44 @@ func Resolve(ctx context.Context, node string, settings []Setting, sources ...So
 	return v, nil
 }
 
+// lookup returns the first value that there is for s.
 func lookup(ctx context.Context, node string, s Setting, sources []Source) (value, bool, error) {
 	for _, src := range sources {
-		if src.SecretsOnly && !s.Secret {
-			continue
-		}
-		text, found, err := src.Lookup(ctx, node, s)
-		if err != nil {
-			return value{}, false, &SourceError{Node: node, Source: src.Name, Setting: s, Err: err}
-		}
-		if found && text != "" {
-			return value{setting: s, text: NewSecret(text), source: src.Name}, true, nil
+		v, found, err := src.ask(ctx, node, s)
+		if err != nil || found {
+			return v, found, err
 		}
 	}
 	if s.Default == nil {
 		return value{}, false, nil
 	}
-	return value{setting: s, text: NewSecret(*s.Default), source: SourceDefault}, true, nil
+	return fromDefault(s), true, nil
+}
+
+// ask looks s up in one source.
+func (src Source) ask(ctx context.Context, node string, s Setting) (value, bool, error) {
+	if src.SecretsOnly && !s.Secret {
+		return value{}, false, nil
+	}
+	text, found, err := src.Lookup(ctx, node, s)
+	if err == nil && len(text) > MaxValue {
+		err = fmt.Errorf("the value has %d bytes, at most %d are taken", len(text), MaxValue)
+	}
+	if err != nil {
+		return value{}, false, &SourceError{Node: node, Source: src.Name, Setting: s, Err: err}
+	}
+	if !found || text == "" {
+		return value{}, false, nil
+	}
+	v := value{setting: s, text: NewSecret(text), source: src.Name}
+	if src.Place != nil {
+		v.place = src.Place(node, s)
+	}
+	return v, true, nil
+}
+
+func fromDefault(s Setting) value {
+	return value{setting: s, text: NewSecret(*s.Default), source: SourceDefault}
 }
 
 // places lists where a person can put the value of s.

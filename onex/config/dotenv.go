@@ -22,7 +22,28 @@ func (e *DotenvError) Error() string { return fmt.Sprintf("%s:%d: %s", e.File, e
 // (taken as it is) or "double-quoted" (with \\ \" \n \r \t). Nothing is expanded, because a $ in a
 // password is a $. A name set twice is an error. file is only used in messages.
 func ParseDotenv(file string, text []byte) (map[string]string, error) {
-	values := map[string]string{}
+	lines, err := parseLines(file, text)
+	if err != nil {
+		return nil, err
+	}
+	values := make(map[string]string, len(lines))
+	for name, l := range lines {
+		values[name] = l.value.Reveal()
+	}
+	return values, nil
+}
+
+// assignment is a line of a .env file.
+type assignment struct {
+	file  string
+	line  int
+	value Secret
+}
+
+func (a assignment) place() string { return fmt.Sprintf("%s:%d", a.file, a.line) }
+
+func parseLines(file string, text []byte) (map[string]assignment, error) {
+	values := map[string]assignment{}
 	n := 0
 	for line := range strings.Lines(strings.TrimPrefix(string(text), "\ufeff")) {
 		n++
@@ -31,13 +52,13 @@ func ParseDotenv(file string, text []byte) (map[string]string, error) {
 			continue
 		}
 		name, value, problem := parseAssignment(line)
-		if _, twice := values[name]; twice && problem == "" {
-			problem = name + " is set twice"
+		if first, twice := values[name]; twice && problem == "" {
+			problem = fmt.Sprintf("%s is set twice, first in line %d", name, first.line)
 		}
 		if problem != "" {
 			return nil, &DotenvError{File: file, Line: n, Message: problem}
 		}
-		values[name] = value
+		values[name] = assignment{file: file, line: n, value: NewSecret(value)}
 	}
 	return values, nil
 }

@@ -19,6 +19,18 @@ type Explained struct {
 	Value       string `json:"value"`
 	Secret      bool   `json:"secret"`
 	Description string `json:"description,omitempty"`
+
+	Place     string       `json:"place,omitempty"`     // file and line, or path and version
+	Overrides []Overridden `json:"overrides,omitempty"` // only of a Trace: what other sources hold
+	Problem   string       `json:"problem,omitempty"`   // only of a Trace: why there is no value
+	Where     []string     `json:"where,omitempty"`     // only of a Trace: where a value may be put
+}
+
+// Overridden is a value that another one takes precedence over.
+type Overridden struct {
+	Source string `json:"source"`
+	Place  string `json:"place,omitempty"`
+	Value  string `json:"value"`
 }
 
 // Explain returns every value with its source. Secrets, and passwords within URLs, are redacted.
@@ -26,7 +38,7 @@ func (v *Values) Explain() Explanation {
 	rows := make(Explanation, 0, len(v.values))
 	for _, val := range v.values {
 		rows = append(rows, Explained{
-			Key: val.setting.Key, Env: val.setting.Env, Source: val.source,
+			Key: val.setting.Key, Env: val.setting.Env, Source: val.source, Place: val.place,
 			Value: val.display(), Secret: val.setting.Secret, Description: val.setting.Description,
 		})
 	}
@@ -47,11 +59,13 @@ func (e Explanation) String() string {
 }
 
 // display returns the text as people may see it.
-func (v value) display() string {
-	if v.setting.Secret {
+func (v value) display() string { return Shown(v.text.Reveal(), v.setting.Secret) }
+
+// Shown returns what people may see of a value: nothing of a secret, no password within a URL.
+func Shown(text string, secret bool) string {
+	if secret {
 		return Redacted
 	}
-	text := v.text.Reveal()
 	if u, err := url.Parse(text); err == nil && u.User != nil {
 		return u.Redacted()
 	}
