@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"net"
 	"strconv"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -37,6 +38,9 @@ type Config struct {
 
 	// Dial opens connections; nil dials the URL's host.
 	Dial func(ctx context.Context, network, addr string) (net.Conn, error)
+
+	// Refused is told that the server did not accept the user or the password; nil: nobody is. It must not block.
+	Refused func()
 }
 
 const (
@@ -65,6 +69,9 @@ type Store struct {
 	clock atomic.Pointer[clock]
 
 	retention time.Duration // of the inbox
+
+	config Config
+	login  atomic.Pointer[login]
 }
 
 var (
@@ -74,7 +81,25 @@ var (
 
 // Open prepares a pool of connections. It does not wait for the server: Ping does.
 func Open(ctx context.Context, c Config) (*Store, error) {
-	pc, err := pgxpool.ParseConfig(c.URL)
+	s := &Store{group: c.Group, instance: c.Instance, retention: cmp.Or(c.InboxRetention, DefaultInboxRetention), config: c}
+	pc, err := c.pool(c.URL)
+	if err != nil {
+		return nil, err
+	}
+	s.login.Store(loginOf(c.URL, pc.ConnConfig))
+	pc.BeforeConnect = func(_ context.Context, cc *pgx.ConnConfig) error {
+		s.login.Load().use(cc)
+		return nil
+	}
+	if s.pool, err = pgxpool.NewWithConfig(ctx, pc); err != nil {
+		return nil, fmt.Errorf("open database pool: %w", err)
+	}
+	return s, nil
+}
+
+// pool returns how connections are made by a URL.
+func (c Config) pool(url string) (*pgxpool.Config, error) {
+	pc, err := pgxpool.ParseConfig(url)
 	if err != nil {
 		return nil, fmt.Errorf("parse database url: %w", redact(err))
 	}
@@ -101,11 +126,16 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 		cc.DialFunc = c.Dial
 		cc.LookupFunc = func(_ context.Context, host string) ([]string, error) { return []string{host}, nil }
 	}
-	pool, err := pgxpool.NewWithConfig(ctx, pc)
-	if err != nil {
-		return nil, fmt.Errorf("open database pool: %w", err)
+	if c.Refused != nil {
+		usable := cc.OnPgError
+		cc.OnPgError = func(conn *pgconn.PgConn, err *pgconn.PgError) bool {
+			if strings.HasPrefix(err.Code, invalidAuthorization) {
+				c.Refused()
+			}
+			return usable(conn, err)
+		}
 	}
-	return &Store{pool: pool, group: c.Group, instance: c.Instance, retention: cmp.Or(c.InboxRetention, DefaultInboxRetention)}, nil
+	return pc, nil
 }
 
 // redact keeps a parse error's reason but not the url, which holds a password.
@@ -137,7 +167,10 @@ func sqlState(err error) string {
 	return ""
 }
 
-const undefinedTable = "42P01"
+const (
+	undefinedTable       = "42P01"
+	invalidAuthorization = "28" // the class
+)
 
 // querier is a pool or a connection.
 type querier interface {

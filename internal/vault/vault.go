@@ -87,6 +87,7 @@ type cached struct {
 var (
 	_ secret.Store   = (*Store)(nil)
 	_ secret.Locator = (*Store)(nil)
+	_ secret.Renewer = (*Store)(nil)
 )
 
 // Open logs in. It returns a *secret.UnavailableError if Vault cannot be reached, is sealed
@@ -139,6 +140,14 @@ func (s *Store) Get(ctx context.Context, node, key string) (string, bool, error)
 	}
 	v, found := c.fields[key]
 	return v, found && v != "", nil
+}
+
+// Renew implements secret.Renewer: what was read is forgotten, so that the next Get of a path asks Vault.
+func (s *Store) Renew(context.Context) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	clear(s.cache)
+	return nil
 }
 
 // Where tells people the place in Vault.

@@ -64,11 +64,13 @@ func Environ(lookup func(name string) (string, bool)) Source {
 	}
 }
 
-// Values holds the resolved settings of one node. It is immutable and safe for concurrent use.
+// Values holds the resolved settings of one node. It is safe for concurrent use; nothing of it changes but the
+// text of secrets, by Refresh.
 type Values struct {
 	node   string
 	values map[string]value
 	flags  *Flags // nil: none
+	rules  *rules // of the secrets that were read
 }
 
 // value keeps every text in a Secret, so that no formatting verb can reach one by accident.
@@ -85,7 +87,7 @@ func (v *Values) Node() string { return v.node }
 // Resolve looks every setting up in the sources and then in its default. It returns a *SourceError
 // as soon as a source fails, else a *MissingError that lists all settings without a value.
 func Resolve(ctx context.Context, node string, settings []Setting, sources ...Source) (*Values, error) {
-	v := &Values{node: node, values: make(map[string]value, len(settings))}
+	v := &Values{node: node, values: make(map[string]value, len(settings)), rules: &rules{}}
 	missing := &MissingError{Node: node}
 	for _, s := range settings {
 		if _, twice := v.values[s.Key]; twice {

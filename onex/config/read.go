@@ -44,6 +44,7 @@ func (r *Reader) Secret(key string, rules ...TextRule) Secret {
 	if !ok || !r.checkText(v, rules) {
 		return Secret{}
 	}
+	r.values.rules.keep(key, rules)
 	return v.text
 }
 

@@ -8,18 +8,22 @@ import (
 	"io/fs"
 	"os"
 	"strings"
+	"sync/atomic"
 
 	"github.com/omninode-ai/omninode/onex/config"
 )
 
 // File keeps secrets in a file of <NODE>_<KEY>="value" lines (see config.ParseDotenv) that only its
-// owner may read. It is read once, by OpenFile.
+// owner may read. It is read by OpenFile and by Renew, and is safe for concurrent use.
 type File struct {
 	path   string
-	values map[string]string
+	values atomic.Pointer[map[string]string]
 }
 
-var _ Store = (*File)(nil)
+var (
+	_ Store   = (*File)(nil)
+	_ Renewer = (*File)(nil)
+)
 
 // FileModeError refuses a secrets file that others than its owner may read or write.
 type FileModeError struct {
@@ -35,23 +39,33 @@ func (e *FileModeError) Error() string {
 // OpenFile reads the secrets file at path. It returns a *FileModeError if group or world have any
 // access to it.
 func OpenFile(path string) (*File, error) {
-	f, err := os.Open(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("open secrets file %s: it does not exist, write it with omninode seed: %w", path, err)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("open secrets file: %w", err)
-	}
-	defer f.Close()
-	text, err := readPrivate(f)
-	if err != nil {
+	f := &File{path: path}
+	if err := f.Renew(context.Background()); err != nil {
 		return nil, err
 	}
-	values, err := config.ParseDotenv(path, text)
-	if err != nil {
-		return nil, fmt.Errorf("read secrets file: %w", err)
+	return f, nil
+}
+
+// Renew implements Renewer: it reads the file again.
+func (f *File) Renew(context.Context) error {
+	file, err := os.Open(f.path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("open secrets file %s: it does not exist, write it with omninode seed: %w", f.path, err)
 	}
-	return &File{path: path, values: values}, nil
+	if err != nil {
+		return fmt.Errorf("open secrets file: %w", err)
+	}
+	defer file.Close()
+	text, err := readPrivate(file)
+	if err != nil {
+		return err
+	}
+	values, err := config.ParseDotenv(f.path, text)
+	if err != nil {
+		return fmt.Errorf("read secrets file: %w", err)
+	}
+	f.values.Store(&values)
+	return nil
 }
 
 // readPrivate checks the mode of the opened file itself, so that it cannot be swapped in between.
@@ -75,7 +89,7 @@ func readPrivate(f *os.File) ([]byte, error) {
 
 // Get returns the secret key of node.
 func (f *File) Get(_ context.Context, node, key string) (string, bool, error) {
-	v, ok := f.values[Name(node, key)]
+	v, ok := (*f.values.Load())[Name(node, key)]
 	return v, ok && v != "", nil
 }
 

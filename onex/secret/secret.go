@@ -27,6 +27,12 @@ type Locator interface {
 	Where(node, key string) string
 }
 
+// Renewer is implemented by stores that keep what they read.
+type Renewer interface {
+	// Renew makes the next Get of each secret see what is stored now, or fail.
+	Renew(ctx context.Context) error
+}
+
 // Issuer is implemented by stores that make credentials for a role of a database, which end unless the
 // store prolongs them.
 type Issuer interface {
