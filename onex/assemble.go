@@ -83,7 +83,7 @@ func (p *process) member(ctx context.Context, n Node, sources []config.Source) (
 		return nil, err
 	}
 	m := newMember(p, n, core, wiring, database)
-	m.flags = flags
+	m.flags, m.values, m.sources = flags, values, sources
 	if m.scheduler, err = delivery.NewScheduler(n.Name, n.Schedules, m.log); err != nil {
 		return nil, &Error{Code: CodeNode, Err: err}
 	}
@@ -148,6 +148,7 @@ func (p *process) sources(ctx context.Context, nodes []Node) ([]config.Source, f
 			return nil, func() {}, err
 		}
 		p.log.InfoContext(ctx, "secrets come from vault", "address", p.env.Vault.Address, "login", login, "why", "VAULT_ADDR and "+chosenBy+" are set")
+		p.secrets = store
 		return append([]config.Source{secret.Source("vault", store)}, below...), func() { _ = store.Stop(bounded(ctx)) }, nil
 	case p.env.SecretsFile != "":
 		file, err := secret.OpenFile(p.env.SecretsFile)
@@ -155,6 +156,7 @@ func (p *process) sources(ctx context.Context, nodes []Node) ([]config.Source, f
 			return nil, func() {}, &Error{Code: CodeSecrets, Err: err}
 		}
 		p.log.InfoContext(ctx, "secrets come from a file", "file", p.env.SecretsFile, "why", "VAULT_ADDR is not set, ONEX_SECRETS_FILE is")
+		p.secrets = file
 		return append([]config.Source{secret.Source("secrets file", file)}, below...), func() {}, nil
 	}
 	p.log.InfoContext(ctx, "secrets come from the environment", "why", "neither VAULT_ADDR nor ONEX_SECRETS_FILE is set")

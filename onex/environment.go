@@ -30,7 +30,8 @@ type environment struct {
 	CheckInterval time.Duration
 	DrainTimeout  time.Duration
 
-	InboxRetention time.Duration
+	InboxRetention  time.Duration
+	SecretsInterval time.Duration
 
 	LogLevel  slog.Level
 	LogFormat string
@@ -58,15 +59,16 @@ func readEnvironment(lookup func(string) (string, bool)) (environment, error) {
 			},
 			Token: vault.Token{Value: r.secret("VAULT_TOKEN"), File: r.text("VAULT_TOKEN_FILE", "")},
 		},
-		SecretsFile:    r.text("ONEX_SECRETS_FILE", ""),
-		HTTPAddr:       r.text("ONEX_HTTP_ADDR", ":8080"),
-		Advertise:      r.text("ONEX_ADVERTISE_ADDR", host),
-		Instance:       r.text("ONEX_INSTANCE", host),
-		CheckInterval:  r.duration("ONEX_CHECK_INTERVAL", time.Second),
-		DrainTimeout:   r.duration("ONEX_DRAIN_TIMEOUT", 5*time.Second),
-		InboxRetention: r.atLeast("ONEX_INBOX_RETENTION", postgres.DefaultInboxRetention, minInboxRetention),
-		LogFormat:      r.text("ONEX_LOG_FORMAT", "json"),
-		Hosts:          r.hosts("ONEX_HOSTS"),
+		SecretsFile:     r.text("ONEX_SECRETS_FILE", ""),
+		HTTPAddr:        r.text("ONEX_HTTP_ADDR", ":8080"),
+		Advertise:       r.text("ONEX_ADVERTISE_ADDR", host),
+		Instance:        r.text("ONEX_INSTANCE", host),
+		CheckInterval:   r.duration("ONEX_CHECK_INTERVAL", time.Second),
+		DrainTimeout:    r.duration("ONEX_DRAIN_TIMEOUT", 5*time.Second),
+		InboxRetention:  r.atLeast("ONEX_INBOX_RETENTION", postgres.DefaultInboxRetention, minInboxRetention),
+		SecretsInterval: r.atLeast("ONEX_SECRETS_INTERVAL", secretsInterval, time.Second),
+		LogFormat:       r.text("ONEX_LOG_FORMAT", "json"),
+		Hosts:           r.hosts("ONEX_HOSTS"),
 	}
 	for broker := range strings.SplitSeq(r.required("ONEX_KAFKA_BROKERS", "host:port of one or more Kafka brokers, separated by commas"), ",") {
 		if broker = strings.TrimSpace(broker); broker != "" {

@@ -30,6 +30,9 @@ type member struct {
 	checks   []Check
 	flags    *config.Flags
 	database config.Secret
+	values   *config.Values
+	sources  []config.Source // of values
+	expired  chan struct{}   // the database did not accept the login
 	log      *slog.Logger
 	observer observer
 	store    *postgres.Store
@@ -49,7 +52,7 @@ func newMember(p *process, n Node, core *engine.Core, wiring Wiring, database co
 	m := &member{
 		process: p, node: n, core: core, routes: wiring.Routes, checks: wiring.Checks, database: database,
 		log: p.log.With("node", n.Name), observer: observer{p.metrics, n.Name},
-		progress: &kafka.Progress{}, again: make(chan struct{}, 1), pauses: delivery.NewPauses(), valve: &kafka.Valve{},
+		progress: &kafka.Progress{}, again: make(chan struct{}, 1), expired: make(chan struct{}, 1), pauses: delivery.NewPauses(), valve: &kafka.Valve{},
 	}
 	p.metrics.follow(n.Name, m.progress)
 	return m
@@ -117,6 +120,7 @@ func (m *member) run(ctx, work context.Context) (err error) {
 func (m *member) watch(ctx context.Context, background *sync.WaitGroup, flags uint64) {
 	background.Go(func() { m.watchDrift(ctx) })
 	background.Go(func() { m.watchPauses(ctx) })
+	background.Go(func() { m.watchSecrets(ctx) })
 	for _, c := range m.checks {
 		background.Go(func() { m.watchCheck(ctx, c) })
 	}
@@ -153,7 +157,7 @@ func (m *member) openDatabase(ctx context.Context) error {
 	var err error
 	m.store, err = postgres.Open(context.WithoutCancel(ctx), postgres.Config{
 		URL: m.database.Reveal(), Group: event.Group(m.node.Name), Instance: m.env.Instance, Dial: m.dial,
-		InboxRetention: m.env.InboxRetention,
+		InboxRetention: m.env.InboxRetention, Refused: m.loginRefused,
 	})
 	if err != nil {
 		return &Error{Code: CodeDatabase, Err: fmt.Errorf("node %s: %w", m.node.Name, err)}

@@ -26,6 +26,7 @@ type metrics struct {
 	checks, flags, breaker        *prometheus.GaugeVec
 	topicDrift, haltedKeys, pause *prometheus.GaugeVec
 	ticks, missed                 *prometheus.CounterVec
+	rotations                     *prometheus.CounterVec
 	sessions, rebalances, fences  *prometheus.CounterVec
 	pauses, transactions, gone    *prometheus.CounterVec
 	seconds                       *prometheus.HistogramVec
@@ -97,6 +98,7 @@ func newMetrics() *metrics {
 	m.haltedKeys = gauge("halted_keys", "Keys that wait for a person: omninode parked.")
 	m.pause = gauge("paused", "Whether a person paused an input: 1 or 0.", "input")
 	m.topicDrift = gauge("topic_drift", "Whether a property of a topic the node owns is not as its contract wants it: 1.", "topic", "property")
+	m.rotations = counter("secret_rotations_total", "Times a secret changed while the node ran, by result: taken or refused.", "key", "result")
 	m.breaker = gauge("breaker_state", "Breaker of an input: 0 closed, 1 probing, 2 open.", "input")
 	m.seconds = prometheus.NewHistogramVec(prometheus.HistogramOpts{
 		Name: "onex_handler_seconds", Help: "Duration of a handler's calls.",
@@ -164,6 +166,14 @@ func (o observer) Breaker(input event.Ref, s delivery.BreakerState) {
 func (o observer) ticked(schedule string, missed int) {
 	o.ticks.WithLabelValues(o.node, schedule).Inc()
 	o.missed.WithLabelValues(o.node, schedule).Add(float64(missed))
+}
+
+func (o observer) rotated(key string, err error) {
+	result := "taken"
+	if err != nil {
+		result = "refused"
+	}
+	o.rotations.WithLabelValues(o.node, key, result).Inc()
 }
 
 func (o observer) joined()     { o.sessions.WithLabelValues(o.node).Inc() }

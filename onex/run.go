@@ -19,6 +19,7 @@ import (
 	"github.com/omninode-ai/omninode/internal/delivery"
 	"github.com/omninode-ai/omninode/internal/kafka"
 	"github.com/omninode-ai/omninode/onex/event"
+	"github.com/omninode-ai/omninode/onex/secret"
 )
 
 // Config adjusts Run; the zero value is what Main uses.
@@ -93,9 +94,10 @@ type process struct {
 	metrics *metrics
 	port    int // of the HTTP server
 
-	kafka  *kafka.Client
-	consul *consul.Client
-	budget *delivery.Budget
+	kafka   *kafka.Client
+	consul  *consul.Client
+	budget  *delivery.Budget
+	secrets secret.Renewer // nil: secrets come from the environment alone
 }
 
 // run starts what the nodes share, runs them, and stops in reverse.
