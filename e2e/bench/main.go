@@ -53,6 +53,8 @@ func measures() []measure {
 		{"P4", "an outbox relayed to Kafka beside COPY, River and watermill-sql; needs Docker", (*bench).relay},
 		{"P5", "from commit to a consumer beside fdatasync and River; needs Docker", (*bench).pickup},
 		{"P6", "a reducer's keyed state beside upserts, COPY, a reducer by hand and goka; needs Docker", (*bench).state},
+		{"P15", "partitions of a reducer and processes of an orchestrator, 1 or 2 to 8, handlers that wait 5 ms; needs Docker", (*bench).scaleOut},
+		{"workflows", "instances of five steps in a row beside go-workflows; needs Docker", (*bench).workflows},
 		{"pipeline", "make pipeline, warm, without a change", (*bench).pipeline},
 	}
 }

@@ -88,15 +88,17 @@ func (s *stage) name(prefix string) string {
 }
 
 // topic creates a topic.
-func (s *stage) topic(ctx context.Context, name string) error { return s.create(ctx, name, nil) }
+func (s *stage) topic(ctx context.Context, name string) error {
+	return s.create(ctx, name, partitions, nil)
+}
 
 // compacted creates a topic that keeps the last record of each key.
 func (s *stage) compacted(ctx context.Context, name string) error {
-	return s.create(ctx, name, map[string]*string{"cleanup.policy": new("compact")})
+	return s.create(ctx, name, partitions, map[string]*string{"cleanup.policy": new("compact")})
 }
 
-func (s *stage) create(ctx context.Context, name string, config map[string]*string) error {
-	res, err := s.admin.CreateTopic(ctx, partitions, 1, config, name)
+func (s *stage) create(ctx context.Context, name string, parts int32, config map[string]*string) error {
+	res, err := s.admin.CreateTopic(ctx, parts, 1, config, name)
 	if err == nil {
 		err = res.Err
 	}

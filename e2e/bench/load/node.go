@@ -88,21 +88,13 @@ func tally(name string) onex.Node {
 func flow(name string) onex.Node {
 	start, done, failed := event.Ref{Node: name, Name: "start", Version: 1}, Output(name), event.Ref{Node: name, Name: "failed", Version: 1}
 	wf := &onex.Workflow{Start: start, Completed: done, Failed: failed, Steps: []onex.Step{{Name: "pause", Delay: time.Second}}}
-	build := func(_ context.Context, instance []byte) (string, onex.Payload, error) {
-		var view struct {
-			Key   string `json:"key"`
-			Start Order  `json:"start"`
-		}
-		err := json.Unmarshal(instance, &view)
-		return view.Key, view.Start, err
-	}
 	return onex.Node{
 		Name: name, Version: "1.0.0", Kind: onex.Orchestrator, Workflow: wf,
 		Inputs:  []engine.Input{{Type: start, Class: event.Command, Emits: []event.Ref{done, failed}}},
 		Outputs: []onex.Output{{Type: done, Class: event.Event}, {Type: failed, Class: event.Event}},
 		Build: func(context.Context, *config.Values) (onex.Wiring, error) {
 			check := map[event.Ref]func([]byte) error{start: payload.Checker(DecodeOrder)}
-			return onex.Wiring{Routes: onex.Orchestrate(wf, onex.Builders{Completed: build, Failed: build}, check)}, nil
+			return onex.Wiring{Routes: onex.Orchestrate(wf, onex.Builders{Completed: buildOrder, Failed: buildOrder}, check)}, nil
 		},
 	}
 }

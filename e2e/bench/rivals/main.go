@@ -26,7 +26,7 @@ func main() {
 func run(ctx context.Context, args []string) error {
 	roles := map[string]func(context.Context, place) error{
 		"watermill-kafka": watermillRouter, "watermill-sql": watermillForwarder,
-		"goka": gokaProcessor, "goka-table": gokaTable, "river": riverWork, "river-pickup": riverPickup,
+		"goka": gokaProcessor, "goka-table": gokaTable, "river": riverWork, "river-pickup": riverPickup, "workflows": goWorkflows,
 	}
 	if len(args) != 1 || roles[args[0]] == nil {
 		return fmt.Errorf("want a role as the only argument, not %q", args)

@@ -10,6 +10,7 @@ import (
 	"runtime/pprof"
 	"strconv"
 	"syscall"
+	"time"
 
 	"github.com/omninode-ai/omninode/e2e/bench/load"
 	"github.com/omninode-ai/omninode/onex"
@@ -44,6 +45,7 @@ func run(ctx context.Context, args []string, env func(string) string) error {
 	place := load.Place{Brokers: env("BENCH_BROKERS"), Group: env("BENCH_GROUP"), Input: env("BENCH_INPUT"), Output: env("BENCH_OUTPUT")}
 	rows, _ := strconv.Atoi(env("BENCH_ROWS")) // only some roles want them
 	keys, _ := strconv.Atoi(env("BENCH_KEYS"))
+	wait, _ := time.ParseDuration(env("BENCH_WAIT"))
 	states := load.States{Database: env("BENCH_DATABASE"), Rows: rows, Keys: keys}
 	switch role := args[0]; role {
 	case "upsert":
@@ -58,7 +60,9 @@ func run(ctx context.Context, args []string, env func(string) string) error {
 		return load.Work(ctx, place)
 	case "session":
 		return load.Session(ctx, place)
+	case "flow":
+		return onex.Run(ctx, onex.Config{}, load.Waiting(wait, load.Flow(env("BENCH_NODE"))...)...)
 	default:
-		return onex.Run(ctx, onex.Config{}, load.Node(onex.Kind(role), env("BENCH_NODE")))
+		return onex.Run(ctx, onex.Config{}, load.Waiting(wait, load.Node(onex.Kind(role), env("BENCH_NODE")))...)
 	}
 }
