@@ -48,7 +48,7 @@ func TestVaultCredentialsThatEnd(t *testing.T) {
 	env := f.env([]onex.Node{node}, "a")
 	delete(env, envName(node)) // comes from Vault as well
 	env["VAULT_ADDR"], env["VAULT_ROLE_ID"], env["VAULT_SECRET_ID"] = addr, vault.Role(name), "id-"+name
-	f.seed(addr, root, name)
+	f.seed(addr, root, name, provision.Secret{Key: "reporting", DatabaseRole: name})
 	r := f.launch(env, node)
 	f.eventually("it is ready", func() error { return r.get("/readyz", http.StatusOK) })
 	c := <-made
@@ -109,11 +109,11 @@ func (f *fixture) databaseRole(addr, root, role string) {
 }
 
 // seed gives the node its secrets and its login.
-func (f *fixture) seed(addr, root, node string) {
+func (f *fixture) seed(addr, root, node string, secrets ...provision.Secret) {
 	f.t.Helper()
 	_, err := provision.Seed(f.t.Context(), provision.SeedConfig{
 		AdminURL: shared.database, Vault: &provision.VaultTarget{Address: addr, Token: config.NewSecret(root)},
-		Nodes: []provision.Node{{Name: node, Secrets: []provision.Secret{{Key: "reporting", DatabaseRole: node}}}},
+		Nodes: []provision.Node{{Name: node, Secrets: secrets}},
 		Lookup: func(name string) (string, bool) {
 			return "id-" + node, strings.HasSuffix(name, "_VAULT_SECRET_ID")
 		},

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -12,9 +13,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/hashicorp/vault/api"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/omninode-ai/omninode/internal/provision"
+	"github.com/omninode-ai/omninode/internal/vault"
 	"github.com/omninode-ai/omninode/onex"
 	"github.com/omninode-ai/omninode/onex/config"
 	"github.com/omninode-ai/omninode/onex/engine"
@@ -22,25 +25,77 @@ import (
 	"github.com/omninode-ai/omninode/onex/secret"
 )
 
-// vaultFile is a secrets file that a test rewrites.
-type vaultFile struct{ path, node string }
+// shelf is a secret store that a test writes to.
+type shelf interface {
+	// env returns how a node finds the store.
+	env() map[string]string
+	write(t testing.TB, database, token string)
+}
 
-func (v vaultFile) write(t *testing.T, database, token string) {
+type fileShelf struct{ path, node string }
+
+func (s fileShelf) env() map[string]string { return map[string]string{"ONEX_SECRETS_FILE": s.path} }
+
+func (s fileShelf) write(t testing.TB, database, token string) {
 	t.Helper()
-	text := fmt.Sprintf("%s='%s'\n%s='%s'\n", secret.Name(v.node, "database_url"), database, secret.Name(v.node, "token"), token)
-	next := v.path + ".next"
-	if err := errors.Join(os.WriteFile(next, []byte(text), 0o600), os.Rename(next, v.path)); err != nil {
+	text := fmt.Sprintf("%s='%s'\n%s='%s'\n", secret.Name(s.node, onex.DatabaseURL), database, secret.Name(s.node, "token"), token)
+	next := s.path + ".next"
+	if err := errors.Join(os.WriteFile(next, []byte(text), 0o600), os.Rename(next, s.path)); err != nil {
 		t.Fatal(err)
 	}
 }
 
-// TestSecretsAreRotated: under load the token of a handler and the password of the database change, and the server ends
-// every connection. The handler that runs gets the new token, the node goes on with the new password, no input is
-// lost or handled twice, and nothing is restarted. A token that breaks its rule is not taken.
+type vaultShelf struct {
+	addr, node string
+	raw        *api.Client
+}
+
+func (s vaultShelf) env() map[string]string {
+	return map[string]string{"VAULT_ADDR": s.addr, "VAULT_ROLE_ID": vault.Role(s.node), "VAULT_SECRET_ID": "id-" + s.node}
+}
+
+func (s vaultShelf) write(t testing.TB, database, token string) {
+	t.Helper()
+	if _, err := s.raw.KVv2(vault.Mount).Put(t.Context(), vault.Path(s.node), map[string]any{onex.DatabaseURL: database, "token": token}); err != nil {
+		t.Fatal(err)
+	}
+}
+
 func TestSecretsAreRotated(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
-	node := echo(onex.Effect, f.name("effect"), engine.RetryPolicy{}, succeed)
+	name := f.name("effect")
+	f.rotates(name, fileShelf{filepath.Join(t.TempDir(), "secrets.env"), name})
+}
+
+func TestVaultSecretsAreRotated(t *testing.T) {
+	t.Parallel()
+	root, addr := os.Getenv("TEST_VAULT_TOKEN"), os.Getenv("TEST_VAULT_ADDR")
+	if root == "" || addr == "" {
+		t.Skip("TEST_VAULT_ADDR and TEST_VAULT_TOKEN are not set: no server Vault to keep secrets")
+	}
+	f := setup(t)
+	name := f.name("effect")
+	f.migrate(name)
+	f.seed(addr, root, name)
+	cfg := api.DefaultConfig()
+	cfg.Address = addr
+	raw, err := api.NewClient(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(cfg.HttpClient.CloseIdleConnections)
+	raw.SetToken(root)
+	f.rotates(name, vaultShelf{addr, name, raw})
+}
+
+// rotates: under load the token of a handler and the password of the database change, and the server ends
+// every connection. The handler that runs gets the new token, the node goes on with the new password, no input is
+// lost or handled twice, and nothing is restarted. A token that breaks its rule is not taken.
+func (f *fixture) rotates(name string, store shelf) {
+	t := f.t
+	t.Helper()
+	node := echo(onex.Effect, name, engine.RetryPolicy{}, succeed)
 	node.Settings = []config.Setting{{Key: "token", Env: secret.Name(node.Name, "token"), Secret: true}}
 	var seen atomic.Pointer[string]
 	build := node.Build
@@ -55,10 +110,10 @@ func TestSecretsAreRotated(t *testing.T) {
 		return w, err
 	}
 	database := f.migrate(node.Name)
-	file := vaultFile{filepath.Join(t.TempDir(), "secrets.env"), node.Name}
-	file.write(t, database, "first")
+	store.write(t, database, "first")
 	env := f.env(nil, "a")
-	env["ONEX_SECRETS_FILE"], env["ONEX_SECRETS_INTERVAL"] = file.path, "1s"
+	maps.Copy(env, store.env())
+	env["ONEX_SECRETS_INTERVAL"] = "1s"
 	r := f.launch(env, node)
 	f.eventually("the node is ready", func() error { return r.get("/readyz", http.StatusOK) })
 
@@ -95,18 +150,16 @@ func TestSecretsAreRotated(t *testing.T) {
 		}
 	}
 	next := strings.Replace(database, ":test@", ":next@", 1)
-	file.write(t, next, "second")
+	store.write(t, next, "second")
 	sees("second")
-	file.write(t, next, "bad")
+	store.write(t, next, "bad")
 	f.eventually("the refused token is reported", func() error { return f.logged("secret is not taken over") })
 	<-sent
 	f.exactlyOnce(node, keys, each)
 	if got := *seen.Load(); got != "second" {
 		t.Errorf("after a token that breaks its rule the handler has %q", got)
 	}
-	if err := r.get("/readyz", http.StatusOK); err != nil {
-		t.Error(err)
-	}
+	f.eventually("the node is ready", func() error { return r.get("/readyz", http.StatusOK) }) // a renewal may have met the old password
 	for _, text := range []string{"second", ":next@", "'bad'"} {
 		if f.logged(text) == nil {
 			t.Errorf("the log holds %q", text)

@@ -130,4 +130,10 @@ func TestCacheEndsAndSeesRotation(t *testing.T) {
 	if v, _, _ := long.Get(t.Context(), a, "token"); v != "one" {
 		t.Errorf("within its cache's life: %q, want the cached secret", v)
 	}
+	if err := long.Renew(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if v, _, _ := long.Get(t.Context(), a, "token"); v != "two" {
+		t.Errorf("after Renew: %q, want the rotated secret", v)
+	}
 }
