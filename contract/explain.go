@@ -8,6 +8,8 @@ import (
 
 	"github.com/rogpeppe/go-internal/diff"
 	"github.com/rogpeppe/go-internal/txtar"
+
+	"github.com/omninode-ai/omninode/internal/nearest"
 )
 
 // archives holds an archive per rule: why it is there and how to obey it, and contracts that break
@@ -66,7 +68,7 @@ func NearestRule(id string) string {
 	for _, r := range Rules() {
 		ids = append(ids, r.ID)
 	}
-	return nearest(id, ids)
+	return nearest.Of(id, ids)
 }
 
 // Reported returns what is reported about the bad example.

@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v4"
+
+	"github.com/omninode-ai/omninode/internal/nearest"
 )
 
 // Upgraded is what the migrations make of one contract.
@@ -120,7 +122,7 @@ func (d *draft) language(last int) bool {
 // node is something else than a contract.
 func (d *draft) unnumbered() bool {
 	return d.root.index["node"] != nil &&
-		!slices.ContainsFunc(d.root.items, func(it *item) bool { return nearest(it.key, []string{"omninode"}) != "" })
+		!slices.ContainsFunc(d.root.items, func(it *item) bool { return nearest.Of(it.key, []string{"omninode"}) != "" })
 }
 
 // raise returns the edit of the number, none if there is no number yet.

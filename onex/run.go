@@ -52,6 +52,7 @@ func Run(ctx context.Context, cfg Config, nodes ...Node) error {
 		env: env, variables: vars, log: newLogger(out, env), dial: dialer(env.Hosts),
 		ready: newReadiness(nodes), metrics: newMetrics(), budget: delivery.NewBudget(delivery.BudgetBytes),
 	}
+	vars.warnUnknown(ctx, p.log, nodes)
 	return p.run(ctx, nodes)
 }
 
