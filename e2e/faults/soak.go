@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -225,16 +226,18 @@ func (s *soaking) end(resent int) (string, error) {
 }
 
 // growth is the slope of some values in percent of their mean in ten minutes; of the short form, which
-// is too short for that, how many times the earlier half's median the later half's is.
+// is too short for that, how many times the earlier half's least the later half's is. A process that took
+// over the partitions of another, or has not collected garbage for a while, holds more and gives it back: what
+// leaks is seen in the least that it holds.
 func (s *soaking) growth(at []time.Duration, values []float64) float64 {
 	if s.h.short {
 		half := len(values) / 2
-		return middle(values[half:]) / middle(values[:half])
+		return slices.Min(values[half:]) / slices.Min(values[:half])
 	}
 	return slope(at, values) * 100 * (10 * time.Minute).Seconds()
 }
 
-// slope is that of the line with the least squares through the medians of each half minute, for a
+// slope is that of the line with the least squares through the least of each half minute, for a
 // second, as a part of the mean.
 func slope(at []time.Duration, values []float64) float64 {
 	buckets := map[int][]float64{}
@@ -244,7 +247,7 @@ func slope(at []time.Duration, values []float64) float64 {
 	}
 	var n, sx, sy, sxx, sxy float64
 	for k, list := range buckets {
-		x, y := 30*float64(k), middle(list)
+		x, y := 30*float64(k), slices.Min(list)
 		n, sx, sy, sxx, sxy = n+1, sx+x, sy+y, sxx+x*x, sxy+x*y
 	}
 	if d := n*sxx - sx*sx; d > 0 && sy > 0 {
