@@ -45,6 +45,8 @@ func (l Letter) Next() string {
 		return "if the contract is wrong, mend it and deploy, then: " + replay + "; if the payload is: " + drop
 	case engine.IllegalTransition, engine.Timeout:
 		return "see in which state the key is; if it takes the input by now: " + replay
+	case engine.Unexpected:
+		return "see who answered, and why twice (omninode why), then: " + drop
 	case engine.PermanentFailure, engine.Exhausted, engine.Skipped:
 		return "mend what the error says, then: " + replay
 	}

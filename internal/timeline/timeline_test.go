@@ -12,7 +12,7 @@ import (
 	"github.com/omninode-ai/omninode/onex/workflow"
 )
 
-var update = flag.Bool("update", false, "rewrite the drawn timelines in testdata") //nolint:gochecknoglobals // a flag
+var update = flag.Bool("update", false, "rewrite the drawn timelines in testdata")
 
 // at is a moment after the beginning.
 func at(seconds float64) time.Time {
@@ -33,15 +33,19 @@ func cases() map[string]*workflow.Instance {
 		Key: "ann", Definition: strings.Repeat("ab", 32), Status: workflow.Running,
 		Steps: map[string]string{"place": workflow.Succeeded, "charge": workflow.Sent, "gift": workflow.Succeeded},
 		Moved: map[string]workflow.Move{"charge": {Step: "pay"}},
-		Trail: []workflow.Mark{mark(0, "", "started"), mark(0, "place", workflow.Sent), mark(0.001, "gift", workflow.Sent),
-			mark(12, "place", workflow.Succeeded), mark(12, "charge", workflow.Sent), mark(30.5, "gift", workflow.Succeeded)},
+		Trail: []workflow.Mark{
+			mark(0, "", "started"), mark(0, "place", workflow.Sent), mark(0.001, "gift", workflow.Sent),
+			mark(12, "place", workflow.Succeeded), mark(12, "charge", workflow.Sent), mark(30.5, "gift", workflow.Succeeded),
+		},
 	}
 	failed := &workflow.Instance{
 		Key: "ben\x1b[31m", Definition: "cd", Status: workflow.Failed, Reason: "step charge: no answer within 30s",
 		Steps: map[string]string{"place": workflow.Undone, "charge": workflow.StepFailed},
 		Late:  []workflow.LateAnswer{{Type: "pay/charged.v1", Step: "charge"}},
-		Trail: []workflow.Mark{mark(0, "", "started"), mark(0, "place", workflow.Sent), mark(5, "place", workflow.Succeeded), mark(5, "charge", workflow.Sent),
-			mark(35, "charge", workflow.StepFailed), mark(35, "", workflow.Undoing), mark(36, "place", workflow.Undone), mark(36, "", workflow.Failed)},
+		Trail: []workflow.Mark{
+			mark(0, "", "started"), mark(0, "place", workflow.Sent), mark(5, "place", workflow.Succeeded), mark(5, "charge", workflow.Sent),
+			mark(35, "charge", workflow.StepFailed), mark(35, "", workflow.Undoing), mark(36, "place", workflow.Undone), mark(36, "", workflow.Failed),
+		},
 	}
 	halted := &workflow.Instance{
 		Key: "cat", Definition: "cd", Status: workflow.Halted, Steps: map[string]string{"place": workflow.Succeeded},
