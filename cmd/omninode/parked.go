@@ -49,15 +49,20 @@ type desk struct {
 
 // openDesk connects to the schema of a node as the role that administers the database.
 func (a *app) openDesk(ctx context.Context, node, url string) (*desk, error) {
-	fleet, err := a.fleet()
-	if err != nil {
-		return nil, err
-	}
-	c, err := a.find(fleet, node)
+	c, err := a.contractOf(node)
 	if err != nil {
 		return nil, err
 	}
 	return a.deskOf(ctx, c, url)
+}
+
+// contractOf returns the contract of a node of the fleet.
+func (a *app) contractOf(node string) (*contract.Contract, error) {
+	fleet, err := a.fleet()
+	if err != nil {
+		return nil, err
+	}
+	return a.find(fleet, node)
 }
 
 func (a *app) deskOf(ctx context.Context, c *contract.Contract, url string) (*desk, error) {

@@ -38,11 +38,7 @@ func newWorkflowsCommand(a *app) *cobra.Command {
 
 // openWorkflow opens the schema of an orchestrator.
 func (a *app) openWorkflow(ctx context.Context, node, url string) (*desk, error) {
-	fleet, err := a.fleet()
-	if err != nil {
-		return nil, err
-	}
-	c, err := a.find(fleet, node)
+	c, err := a.contractOf(node)
 	if err != nil {
 		return nil, err
 	}
